@@ -1,0 +1,142 @@
+//! The seam to the database: the only layer that names an engine.
+//!
+//! SQL is written once, in the subset that SQLite and PostgreSQL share, with `?` placeholders.
+
+mod policy;
+mod sqlite;
+mod value;
+
+use std::ops::ControlFlow;
+
+pub use policy::{BackendKind, Durability, StorePolicy};
+pub use sqlite::{SqliteBackend, SqliteOptions};
+pub(crate) use value::columns;
+pub use value::{Row, Value, ValueRef};
+
+use crate::words::Result;
+
+/// Which SQL dialect a backend speaks, for the few places where the shared subset is not enough.
+///
+/// ```
+/// use causal_vault::{Backend, Dialect, SqliteBackend};
+///
+/// assert_eq!(SqliteBackend::in_memory()?.dialect(), Dialect::Sqlite);
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// PostgreSQL's.
+    Postgres,
+    /// SQLite's.
+    Sqlite,
+}
+
+/// What a transaction is going to do.
+///
+/// ```
+/// use causal_vault::{Access, Backend, SqliteBackend};
+///
+/// let db = SqliteBackend::in_memory()?;
+/// let snapshot = db.begin(Access::Read)?;
+/// assert_eq!(snapshot.query("SELECT 1 + 1", &[])?.len(), 1);
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Reads one consistent state; blocks no writer.
+    Read,
+    /// Takes the write lock at once and waits for it up to the backend's time-out.
+    Write,
+}
+
+/// What is done with each row of a [`visit`](Backend::visit): go on, stop, or fail.
+pub type Visitor<'a> = dyn FnMut(&[ValueRef<'_>]) -> Result<ControlFlow<()>> + 'a;
+
+/// A pluggable, synchronous store of rows.
+///
+/// every primitive and the vault.
+///
+/// ```
+/// use causal_vault::{Backend, SqliteBackend, Value};
+///
+/// fn count(db: &dyn Backend, table: &str) -> causal_vault::Result<Value> {
+///     let mut rows = db.query(&format!("SELECT count(*) FROM {table}"), &[])?;
+///     Ok(rows.pop().and_then(|mut row| row.pop()).unwrap_or(Value::Null))
+/// }
+///
+/// let db = SqliteBackend::in_memory()?;
+/// db.exec("CREATE TABLE note (body TEXT)", &[])?;
+/// db.exec("INSERT INTO note VALUES (?)", &[Value::Text("hello".into())])?;
+/// assert_eq!(count(&db, "note")?, Value::Int(1));
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+pub trait Backend: Send + Sync {
+    /// The dialect this backend speaks.
+    fn dialect(&self) -> Dialect;
+
+    /// Runs one statement and returns the number of rows it changed.
+    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64>;
+
+    /// Runs one statement and returns all its rows; also for `RETURNING`.
+    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>>;
+
+    /// Begins a transaction. A thread has one at a time: what it does through the backend itself meanwhile is part of
+    /// it, and a second `begin` is an error.
+    fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>>;
+
+    /// Shows each row to `visit` without copying it, until it stops. The default collects the rows first.
+    fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
+        visit_rows(self.query(sql, params)?, visit)
+    }
+
+    /// Looks at whatever this engine must guarantee before a vault may live in it, such as its version and its journal
+    /// mode. Called when a schema is created or opened.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A transaction: committed by being consumed, rolled back when dropped.
+///
+/// ```
+/// use causal_vault::{Access, Backend, SqliteBackend, Value};
+///
+/// let db = SqliteBackend::in_memory()?;
+/// db.exec("CREATE TABLE note (body TEXT)", &[])?;
+/// let tx = db.begin(Access::Write)?;
+/// tx.exec("INSERT INTO note VALUES (?)", &[Value::Text("kept".into())])?;
+/// tx.commit()?;
+/// let tx = db.begin(Access::Write)?;
+/// tx.exec("INSERT INTO note VALUES (?)", &[Value::Text("dropped".into())])?;
+/// drop(tx);
+/// assert_eq!(db.query("SELECT body FROM note", &[])?, vec![vec![Value::Text("kept".into())]]);
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+pub trait Transaction {
+    /// The dialect this transaction speaks.
+    fn dialect(&self) -> Dialect;
+
+    /// Runs one statement and returns the number of rows it changed.
+    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64>;
+
+    /// Runs one statement and returns all its rows; also for `RETURNING`.
+    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>>;
+
+    /// Shows each row to `visit` without copying it, until it stops. The default collects the rows first.
+    fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
+        visit_rows(self.query(sql, params)?, visit)
+    }
+
+    /// Makes everything durable at the backend's level, or nothing.
+    fn commit(self: Box<Self>) -> Result<()>;
+}
+
+fn visit_rows(rows: Vec<Row>, visit: &mut Visitor<'_>) -> Result<()> {
+    for row in &rows {
+        let cells: Vec<ValueRef<'_>> = row.iter().map(Value::as_ref).collect();
+        if visit(&cells)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! The bundled SQLite engine: a connection per thread over one file.
+//!
+//! A `rusqlite::Connection` cannot be shared between threads, and one behind a lock would make every reader wait for
+//! every writer. So each thread that uses the backend gets a connection of its own, opened on first use with the same
+//! settings; SQLite's WAL lets them read while another writes. Writers of one backend queue on a lock in memory, which
+//! is fair and wakes at once, before they meet SQLite's own file lock, which polls.
+
+mod errors;
+mod options;
+mod preflight;
+mod session;
+
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use thread_local::ThreadLocal;
+
+pub use options::SqliteOptions;
+
+use self::options::Place;
+use self::session::{Session, SqliteTransaction};
+use super::{Access, Backend, Dialect, Row, Transaction, Value, Visitor};
+use crate::words::{Result, StoreError};
+
+/// A [`Backend`] on bundled SQLite: one file in WAL mode, no system library, no server.
+///
+/// `Send + Sync`: share one between threads. Each thread works on a connection of its own.
+///
+/// ```
+/// use causal_vault::{Backend, SqliteBackend};
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let db = SqliteBackend::open(folder.path().join("agents.vault"))?;
+/// db.exec("CREATE TABLE mine (x INTEGER)", &[])?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| assert!(db.query("SELECT x FROM mine", &[]).unwrap().is_empty()));
+/// });
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+pub struct SqliteBackend {
+    place: Place,
+    options: SqliteOptions,
+    sessions: ThreadLocal<Session>,
+    /// Where a thread that cannot be given a connection finds one on which every statement fails.
+    barren: ThreadLocal<Connection>,
+    writer: Mutex<()>,
+}
+
+impl SqliteBackend {
+    /// Opens or creates the database file at `path`, durable in full. See [`SqliteOptions`] for other settings.
+    ///
+    /// The path is a file name and never a URI: `file:x` is a file of that name. Refused with an error that says why: a
+    /// file that is not a database or belongs to another application, one that cannot be written, a network file
+    /// system, a SQLite older than 3.51.3, a journal mode other than WAL.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        SqliteOptions::new().open(path)
+    }
+
+    /// Opens a fresh database in memory. It lives as long as the backend and is shared by its threads.
+    ///
+    /// ```
+    /// use causal_vault::{Backend, SqliteBackend};
+    ///
+    /// let db = SqliteBackend::in_memory()?;
+    /// db.exec("CREATE TABLE mine (x INTEGER)", &[])?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn in_memory() -> Result<Self> {
+        SqliteOptions::new().in_memory()
+    }
+
+    /// Wraps a connection that the caller already owns, so that a project with its own tables can adopt the vault on
+    /// the same database. The caller's settings are left alone; what a vault needs of them is checked when its schema
+    /// is created or opened. The calling thread keeps the connection; other threads get their own to the same file, and
+    /// an error if the connection is in memory.
+    ///
+    /// ```
+    /// use causal_vault::{Generation, SqliteBackend};
+    ///
+    /// let mine = rusqlite::Connection::open_in_memory().unwrap();
+    /// mine.execute("CREATE TABLE mine (x INTEGER)", []).unwrap();
+    /// let db = SqliteBackend::from_connection(mine);
+    /// Generation::ensure_schema(&db)?;
+    /// assert_eq!(Generation::new("report").bump(&db)?, 1);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn from_connection(conn: Connection) -> Self {
+        let path = conn.path().filter(|path| !path.is_empty()).map(PathBuf::from);
+        let backend = Self::closed(Place::Adopted(path), SqliteOptions::new());
+        backend.sessions.get_or(|| Session::new(conn));
+        backend
+    }
+
+    /// This thread's connection, for the consumer's own SQL on its own tables.
+    ///
+    /// A transaction begun on it holds what this thread does through the backend until it ends, appends included.
+    /// Where this thread cannot be given a connection, every statement on the one returned fails;
+    /// [`try_connection`](Self::try_connection) says why.
+    ///
+    /// ```
+    /// use causal_vault::SqliteBackend;
+    ///
+    /// let db = SqliteBackend::in_memory()?;
+    /// db.connection().execute("CREATE TABLE mine (x INTEGER)", []).unwrap();
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn connection(&self) -> &Connection {
+        self.try_connection().unwrap_or_else(|_| self.barren.get_or(session::barren))
+    }
+
+    /// This thread's connection, or why it cannot have one.
+    ///
+    /// ```
+    /// use causal_vault::SqliteBackend;
+    ///
+    /// let db = SqliteBackend::in_memory()?;
+    /// assert!(db.try_connection()?.is_autocommit());
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn try_connection(&self) -> Result<&Connection> {
+        self.session().map(Session::connection)
+    }
+
+    fn closed(place: Place, options: SqliteOptions) -> Self {
+        Self { place, options, sessions: ThreadLocal::new(), barren: ThreadLocal::new(), writer: Mutex::new(()) }
+    }
+
+    fn session(&self) -> Result<&Session> {
+        self.sessions.get_or_try(|| self.place.connect(&self.options).map(Session::new))
+    }
+}
+
+impl Backend for SqliteBackend {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.session()?.exec(sql, params)
+    }
+
+    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        self.session()?.query(sql, params)
+    }
+
+    fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
+        let session = self.session()?;
+        let queue = match access {
+            Access::Read => None,
+            Access::Write if session.is_idle() => {
+                Some(self.writer.try_lock_for(self.options.busy_timeout).ok_or_else(|| StoreError::Busy {
+                    what: "the write lock of this process",
+                    waited: self.options.busy_timeout,
+                })?)
+            }
+            Access::Write => None,
+        };
+        Ok(Box::new(SqliteTransaction::begin(session, access, queue)?))
+    }
+
+    fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
+        self.session()?.visit(sql, params, visit)
+    }
+
+    fn check(&self) -> Result<()> {
+        preflight::check(self.try_connection()?, &self.place)
+    }
+}

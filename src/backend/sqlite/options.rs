@@ -1,0 +1,198 @@
+//! How a SQLite database is opened.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::{SqliteBackend, errors, preflight};
+use crate::backend::Durability;
+use crate::words::{Result, StoreError};
+
+/// Settings of a [`SqliteBackend`].
+///
+/// ```
+/// use std::time::Duration;
+/// use causal_vault::{Durability, SqliteOptions};
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let db = SqliteOptions::new()
+///     .durability(Durability::Fast)
+///     .busy_timeout(Duration::from_secs(5))
+///     .open(folder.path().join("agents.vault"))?;
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    pub(super) busy_timeout: Duration,
+    durability: Durability,
+    network_files: bool,
+    foreign_application: bool,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            busy_timeout: Duration::from_secs(30),
+            durability: Durability::default(),
+            network_files: false,
+            foreign_application: false,
+        }
+    }
+}
+
+impl SqliteOptions {
+    /// Full durability, a busy time-out of 30 seconds, local disks only.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What an acknowledged commit survives; [`Durability::Durable`] unless set.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How long a writer waits for another; 30 seconds unless set.
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// Accepts a file on a network file system. SQLite's locks are unreliable there and the file can be corrupted.
+    pub fn allow_network_files(mut self, allow: bool) -> Self {
+        self.network_files = allow;
+        self
+    }
+
+    /// Accepts a database whose `application_id` says that it belongs to another application.
+    pub fn allow_foreign_application(mut self, allow: bool) -> Self {
+        self.foreign_application = allow;
+        self
+    }
+
+    /// Opens or creates the database file at `path`. See [`SqliteBackend::open`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteBackend> {
+        let path = path.as_ref();
+        let refused = |reason: String| StoreError::FileRefused { path: path.display().to_string(), reason };
+        let absolute =
+            std::path::absolute(path).map_err(|error| refused(format!("the path is not usable: {error}")))?;
+        if absolute.is_dir() {
+            return Err(refused("it is a folder; name a file in it".to_owned()));
+        }
+        if absolute.as_os_str().as_encoded_bytes().contains(&0) {
+            return Err(refused("the path holds a NUL byte; use a path without it".to_owned()));
+        }
+        if !self.network_files {
+            preflight::local_disk(&absolute)?;
+        }
+        self.start(Place::File(absolute))
+    }
+
+    /// Opens a fresh database in memory. See [`SqliteBackend::in_memory`].
+    pub fn in_memory(&self) -> Result<SqliteBackend> {
+        self.start(Place::Memory(format!("file:/{}?vfs=memdb", uuid::Uuid::now_v7())))
+    }
+
+    fn start(&self, place: Place) -> Result<SqliteBackend> {
+        let backend = SqliteBackend::closed(place, self.clone());
+        let conn = backend.try_connection()?;
+        preflight::check(conn, &backend.place)?;
+        if !self.foreign_application {
+            preflight::application(conn, &backend.place)?;
+        }
+        Ok(backend)
+    }
+}
+
+/// Where the database is, and so how another thread's connection to it is opened.
+pub(super) enum Place {
+    /// A connection that was handed in, with its file if it has one.
+    Adopted(Option<PathBuf>),
+    /// A file that we open.
+    File(PathBuf),
+    /// The URI of a shared database in this process's memory.
+    Memory(String),
+}
+
+impl Place {
+    /// What messages call it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Adopted(Some(path)) | Self::File(path) => path.display().to_string(),
+            Self::Adopted(None) | Self::Memory(_) => "the database in memory".to_owned(),
+        }
+    }
+
+    pub(super) fn connect(&self, options: &SqliteOptions) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = match self {
+            Self::Adopted(None) => {
+                return Err(StoreError::Unsupported {
+                    what: "a second thread",
+                    reason: "the connection was handed in and its database is in memory, which only the thread that \
+                             handed it in can use; use a file, or SqliteBackend::in_memory"
+                        .to_owned(),
+                });
+            }
+            Self::Adopted(Some(path)) => Connection::open_with_flags(path, flags),
+            Self::File(path) => Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_CREATE),
+            Self::Memory(uri) => {
+                Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_URI)
+            }
+        };
+        let conn = conn.map_err(|error| self.explain(error))?;
+        self.configure(&conn, options).map_err(|error| self.explain(error))?;
+        Ok(conn)
+    }
+
+    fn configure(&self, conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+        conn.busy_timeout(options.busy_timeout)?;
+        // Without it a cached statement with a bound LIMIT or a head read is compiled again at every call.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        if matches!(self, Self::Adopted(_)) {
+            return Ok(());
+        }
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        conn.pragma_update(None, "cell_size_check", true)?;
+        if matches!(self, Self::File(_)) {
+            enter_wal(conn, options.busy_timeout)?;
+        }
+        let synchronous = match options.durability {
+            Durability::Fast => "NORMAL",
+            Durability::Durable => "FULL",
+        };
+        conn.pragma_update(None, "synchronous", synchronous)?;
+        if cfg!(target_os = "macos") {
+            conn.pragma_update(None, "fullfsync", options.durability == Durability::Durable)?;
+            conn.pragma_update(None, "checkpoint_fullfsync", true)?;
+        }
+        Ok(())
+    }
+
+    /// SQLite's messages seldom name the file: ours do.
+    fn explain(&self, error: rusqlite::Error) -> StoreError {
+        match errors::from_sqlite(error) {
+            StoreError::Engine(mut engine) => {
+                engine.message = format!("{}: {}", self.name(), engine.message);
+                StoreError::Engine(engine)
+            }
+            other => other,
+        }
+    }
+}
+
+/// Switching a new file to WAL needs it alone, and SQLite does not wait for that by itself.
+fn enter_wal(conn: &Connection, timeout: Duration) -> rusqlite::Result<()> {
+    let started = Instant::now();
+    loop {
+        match conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && started.elapsed() < timeout => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            other => return other,
+        }
+    }
+}

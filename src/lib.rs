@@ -1,0 +1,12 @@
+//! The system of record for AI agents.
+
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
+
+mod backend;
+mod words;
+
+pub use backend::{
+    Access, Backend, BackendKind, Dialect, Durability, Row, SqliteBackend, SqliteOptions, StorePolicy, Transaction,
+    Value, ValueRef, Visitor,
+};
+pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, limits};

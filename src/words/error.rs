@@ -1,0 +1,377 @@
+//! The one public error.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+/// The result of every fallible call of this crate.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Why a call did not do what it was asked to. Nothing was stored by a call that returns one, except where
+/// [`ErrorKind::UnknownOutcome`] says that this is not known.
+///
+/// Every variant says what was found and what was expected; [`kind`](StoreError::kind) sorts them by what a caller can
+/// do about them, and stays stable when variants are added.
+///
+/// ```
+/// use causal_vault::{ErrorKind, Generation, SqliteBackend};
+///
+/// let db = SqliteBackend::in_memory()?;
+/// Generation::ensure_schema(&db)?;
+/// let report = Generation::new("report");
+/// report.set(&db, 10)?;
+/// let error = report.set(&db, 3).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Conflict);
+/// assert_eq!(error.to_string(), "generation \"report\" is at 10 and cannot go back to 3");
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A backend's own words, for backends that have nothing more precise to give.
+    #[error("backend error: {0}")]
+    Backend(String),
+
+    /// A lock was not free within the time-out.
+    #[error("{what} was not free within {} ms; retry, or raise the time-out", waited.as_millis())]
+    Busy {
+        /// The lock.
+        what: &'static str,
+        /// How long the call waited.
+        waited: Duration,
+    },
+
+    /// A log failed verification.
+    #[error("chain broken on stream {stream:?} writer {writer:?} at seq {seq} ({rule}): {detail}")]
+    ChainBroken {
+        /// The log's stream.
+        stream: String,
+        /// The log's writer: its name, or its fingerprint in hex.
+        writer: String,
+        /// The sequence number of the first entry that breaks a rule.
+        seq: u64,
+        /// What was found and what was expected.
+        detail: String,
+        /// The rule that does not hold.
+        rule: ChainRule,
+    },
+
+    /// The database file or one of its schema objects is not what a vault left there.
+    #[error("{what} is damaged or was changed behind the vault's back: {detail}")]
+    Corrupt {
+        /// The file, table or row.
+        what: String,
+        /// What was found and what was expected.
+        detail: String,
+    },
+
+    /// The same parent was given twice.
+    #[error("parent {hash} was given twice; give each parent once")]
+    DuplicateParent {
+        /// The parent's entry hash in hex.
+        hash: String,
+    },
+
+    /// The database engine failed.
+    #[error(transparent)]
+    Engine(EngineError),
+
+    /// The file cannot be used as it is, and the message says what to change.
+    #[error("{path} cannot hold a vault: {reason}")]
+    FileRefused {
+        /// The file.
+        path: String,
+        /// What was found, what is expected and what to do.
+        reason: String,
+    },
+
+    /// The writer's log is not at the sequence number the caller expected.
+    #[error(
+        "stream {stream:?} writer {writer:?} is at seq {found}, not at {expected}; read what came in between and retry"
+    )]
+    HeadMoved {
+        /// The log's stream.
+        stream: String,
+        /// The log's writer.
+        writer: String,
+        /// The sequence number that the caller expected, 0 for an empty log.
+        expected: u64,
+        /// The log's sequence number.
+        found: u64,
+    },
+
+    /// The event id is taken by an event with other content.
+    #[error(
+        "event id {event_id} already names an event with other content ({differs} differs); use a new id for a new event"
+    )]
+    IdempotencyConflict {
+        /// The id that was used twice.
+        event_id: Uuid,
+        /// The first part that differs.
+        differs: &'static str,
+    },
+
+    /// Input that no limit describes: the message says what to give instead.
+    #[error("invalid {what}: {reason}")]
+    Invalid {
+        /// The argument.
+        what: &'static str,
+        /// What is wrong with it and what is expected.
+        reason: String,
+    },
+
+    /// A tenant, stream, writer or kind name that the format does not allow.
+    #[error("invalid {what} name {name:?}: {reason}")]
+    InvalidName {
+        /// Which name.
+        what: &'static str,
+        /// The name as it was given.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+
+    /// Something is larger than the format or the vault allows.
+    #[error("{what} has {found} {unit}, more than the limit of {limit} {unit}")]
+    Limit {
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        found: u64,
+        /// The most that is accepted.
+        limit: u64,
+        /// What is counted.
+        unit: &'static str,
+    },
+
+    /// A stored value had an unexpected shape.
+    #[error("malformed row: {0}")]
+    MalformedRow(String),
+
+    /// The file lies on a network file system, where SQLite's locks cannot be relied on.
+    #[error(
+        "{path} lies on a network file system ({kind}), where file locks are unreliable; use a local disk, or allow it explicitly"
+    )]
+    NetworkFileSystem {
+        /// The file.
+        path: String,
+        /// The file system's name.
+        kind: String,
+    },
+
+    /// The vault was written by a newer version of the format.
+    #[error(
+        "this vault has format {found} and this version of the crate reads up to {supported}; upgrade causal-vault"
+    )]
+    NewerFormat {
+        /// The format of the vault.
+        found: i64,
+        /// The newest format known here.
+        supported: i64,
+    },
+
+    /// A generation was asked to move backwards.
+    #[error("generation {key:?} is at {current} and cannot go back to {attempted}")]
+    NonMonotonicGeneration {
+        /// The counter.
+        key: String,
+        /// Its value.
+        current: u64,
+        /// The value that was asked for.
+        attempted: u64,
+    },
+
+    /// What was looked up is not there.
+    #[error("{what} {name} was not found")]
+    NotFound {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name, position or hash.
+        name: String,
+    },
+
+    /// A parent is not an entry of this tenant's timeline.
+    #[error("parent {reference} does not exist in tenant {tenant:?}; commit it first")]
+    UnknownParent {
+        /// The parent as it was given.
+        reference: String,
+        /// The tenant that was searched.
+        tenant: String,
+    },
+
+    /// This backend, platform or handle cannot do what was asked.
+    #[error("{what} is not supported here: {reason}")]
+    Unsupported {
+        /// What was asked.
+        what: &'static str,
+        /// Why not, and what to do instead.
+        reason: String,
+    },
+}
+
+/// What a caller can do about a [`StoreError`]. Stable: variants of the error may be added, each falls into one of these.
+///
+/// ```
+/// use causal_vault::{ErrorKind, StoreError};
+///
+/// let error = StoreError::MalformedRow("expected a blob".into());
+/// assert_eq!(error.kind(), ErrorKind::Corrupt);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The engine or the disk failed: the source says how.
+    Backend,
+    /// Another writer holds the lock for longer than the time-out: retry.
+    Busy,
+    /// The store is not in the state that the call relied on: read again and decide.
+    Conflict,
+    /// Stored bytes are not what they were: restore, or investigate.
+    Corrupt,
+    /// The file or the policy does not let this caller do it.
+    Denied,
+    /// The input is not acceptable: change it.
+    Invalid,
+    /// The input is too large: the message names the limit.
+    Limit,
+    /// It is not there.
+    NotFound,
+    /// The outcome is not known: resolve it by event id.
+    UnknownOutcome,
+    /// This backend, platform or version cannot do it.
+    Unsupported,
+}
+
+impl StoreError {
+    /// What a caller can do about this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Backend(_) => ErrorKind::Backend,
+            Self::Busy { .. } => ErrorKind::Busy,
+            Self::Engine(engine) => engine.kind,
+            Self::ChainBroken { .. } | Self::Corrupt { .. } | Self::MalformedRow(_) => ErrorKind::Corrupt,
+            Self::HeadMoved { .. } | Self::IdempotencyConflict { .. } | Self::NonMonotonicGeneration { .. } => {
+                ErrorKind::Conflict
+            }
+            Self::DuplicateParent { .. } | Self::Invalid { .. } | Self::InvalidName { .. } => ErrorKind::Invalid,
+            Self::FileRefused { .. } => ErrorKind::Denied,
+            Self::Limit { .. } => ErrorKind::Limit,
+            Self::NotFound { .. } | Self::UnknownParent { .. } => ErrorKind::NotFound,
+            Self::NetworkFileSystem { .. } | Self::NewerFormat { .. } | Self::Unsupported { .. } => {
+                ErrorKind::Unsupported
+            }
+        }
+    }
+}
+
+/// A failure of the database engine, with its own error kept as the [source](Error::source).
+///
+/// Two are equal when they have the same kind, code and message.
+///
+/// ```
+/// use causal_vault::{Backend, ErrorKind, SqliteBackend, StoreError};
+///
+/// let db = SqliteBackend::in_memory()?;
+/// let error = db.query("SELECT * FROM missing", &[]).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Backend);
+/// assert!(matches!(error, StoreError::Engine(engine) if engine.message.contains("no such table")));
+/// # Ok::<(), StoreError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EngineError {
+    /// Which engine, such as `SQLite`.
+    pub engine: &'static str,
+    /// What a caller can do about it.
+    pub kind: ErrorKind,
+    /// The engine's own code; SQLite's extended result code.
+    pub code: i64,
+    /// The engine's message, and what to do where that is known.
+    pub message: String,
+    /// The engine's error.
+    pub source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} error {}: {}", self.engine, self.code, self.message)
+    }
+}
+
+impl Error for EngineError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+impl PartialEq for EngineError {
+    fn eq(&self, other: &Self) -> bool {
+        (self.engine, self.kind, self.code, &self.message) == (other.engine, other.kind, other.code, &other.message)
+    }
+}
+
+/// The rules of a log, one variant each; the first that does not hold is reported.
+///
+/// ```
+/// use causal_vault::ChainRule;
+///
+/// assert_eq!(ChainRule::EntryHash.to_string(), "entry hash");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChainRule {
+    /// The causal digest equals the one computed from the payload digest and the parents.
+    CausalDigest,
+    /// Every column equals what the entry bytes say.
+    Column,
+    /// The stored edges are the parents that the entry bytes name.
+    Edge,
+    /// The entry bytes decode, and encode to themselves.
+    Encoding,
+    /// The entry hash is the hash of the entry bytes.
+    EntryHash,
+    /// The Lamport time is one more than the largest of the predecessors'.
+    Lamport,
+    /// Every parent is an earlier entry of the same tenant.
+    Parent,
+    /// The payload has the length and digest that the entry names.
+    Payload,
+    /// Positions are 1, 2, 3 ... without a gap.
+    Position,
+    /// The entry names the hash of the entry before it.
+    Previous,
+    /// The entry belongs to this vault, tenant, stream and writer.
+    Scope,
+    /// Sequence numbers are 1, 2, 3 ... without a gap.
+    Sequence,
+    /// The signature verifies, and a signed writer's log ends in a signed entry.
+    Signature,
+    /// The stored size and tree head are those of the entries.
+    TreeHead,
+    /// The writer id is the hash of the stored public key or name.
+    WriterIdentity,
+}
+
+impl fmt::Display for ChainRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CausalDigest => "causal digest",
+            Self::Column => "column",
+            Self::Edge => "edge",
+            Self::Encoding => "encoding",
+            Self::EntryHash => "entry hash",
+            Self::Lamport => "lamport time",
+            Self::Parent => "parent",
+            Self::Payload => "payload",
+            Self::Position => "position",
+            Self::Previous => "previous hash",
+            Self::Scope => "scope",
+            Self::Sequence => "sequence",
+            Self::Signature => "signature",
+            Self::TreeHead => "tree head",
+            Self::WriterIdentity => "writer identity",
+        })
+    }
+}

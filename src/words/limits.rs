@@ -1,0 +1,30 @@
+//! Every limit of the format and of the API, in one place.
+//!
+//! An excess is a [`StoreError::Limit`](crate::StoreError::Limit) that names the limit, and nothing is stored.
+
+/// Bytes of a tenant, stream, writer or kind name; at least one.
+pub const NAME_BYTES: usize = 128;
+/// Explicit parents of one event.
+pub const PARENTS: usize = 64;
+/// Payload bytes that a vault accepts unless it is told otherwise: 1 MiB.
+pub const PAYLOAD_BYTES_DEFAULT: usize = 1 << 20;
+/// Payload bytes that a vault can be told to accept: 64 MiB.
+pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one extension: 64 KiB.
+pub const EXTENSION_BYTES: usize = 64 << 10;
+/// Bytes of all extensions of one entry: 256 KiB.
+pub const EXTENSIONS_BYTES: usize = 256 << 10;
+/// Events in one batch.
+pub const BATCH_EVENTS: usize = 4096;
+/// Payload and attachment bytes in one batch: 16 MiB; a single event may always be as large as its own limit.
+pub const BATCH_BYTES: usize = 16 << 20;
+/// Dimensions of an embedding.
+pub const EMBEDDING_DIMENSIONS: usize = 4096;
+/// Nesting of arrays and maps in a typed payload.
+pub const PAYLOAD_DEPTH: usize = 64;
+/// The largest sequence number, Lamport time and generation: they are stored as signed 64-bit integers.
+pub const COUNTER_MAX: u64 = i64::MAX as u64;
+/// The largest position of a timeline: 2^40 - 1.
+pub const POSITION_MAX: u64 = (1 << 40) - 1;
+/// The most timelines of one vault: 2^23 - 1.
+pub const TIMELINES_MAX: u64 = (1 << 23) - 1;

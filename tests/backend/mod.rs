@@ -1,0 +1,1 @@
+//! Tests of `src/backend` through the public API.

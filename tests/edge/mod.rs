@@ -1,0 +1,1 @@
+//! Tests of `src/edge` through the public API.

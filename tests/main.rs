@@ -1,0 +1,6 @@
+//! The integration tests: one binary, modules named after `src`.
+
+mod backend;
+mod causal;
+mod edge;
+mod vault;

@@ -1,0 +1,1 @@
+//! Tests of `src/vault` through the public API.
