@@ -1,0 +1,41 @@
+# The commands of this repository. What each one does is written in .ci/steps, which runs where `just` is not installed.
+
+# The gate: every step below, in this order.
+check:
+    @bash .ci/steps check
+
+# Formatting, as rustfmt.toml has it; `cargo fmt` mends it.
+fmt:
+    @bash .ci/steps fmt
+
+# Lints on all targets with every set of features; a warning is an error.
+clippy:
+    @bash .ci/steps clippy
+
+# Unit, integration and documentation tests with every set of features.
+test:
+    @bash .ci/steps test
+
+# The documentation; a warning is an error.
+doc:
+    @bash .ci/steps doc
+
+# Builds and runs every example; the flight recorder records this repository.
+examples:
+    @bash .ci/steps examples
+
+# Builds the benchmarks; `cargo bench` runs them.
+bench:
+    @bash .ci/steps bench
+
+# Licences, advisories, bans and sources of the dependencies.
+deny:
+    @bash .ci/steps deny
+
+# The library on the oldest supported Rust.
+msrv:
+    @bash .ci/steps msrv
+
+# Lets git run the gate before every push.
+install-hooks:
+    @bash .ci/steps install-hooks
