@@ -3,4 +3,5 @@
 mod backend;
 mod causal;
 mod edge;
+mod house;
 mod vault;
