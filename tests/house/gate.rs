@@ -43,7 +43,7 @@ fn stray_steps(files: &[File]) -> Vec<String> {
             complaints.extend(recipes(text, &steps));
         }
         for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim_start().starts_with('#')) {
-            let own = ["build", "test", "clippy", "doc", "bench", "check", "run"]
+            let own = ["build", "fmt", "test", "clippy", "doc", "bench", "check", "run"]
                 .into_iter()
                 .find(|verb| find_word(text, &format!("cargo {verb}")).is_some());
             if let Some(verb) = own.filter(|_| !text.contains("--version")) {

@@ -1,6 +1,6 @@
 //! Imports only point down, and name the layer that they come from.
 
-use super::{File, assert_clean, assert_complains, find_word, repository};
+use super::{File, assert_clean, assert_complains, repository};
 
 /// The folders of `src` and their height. Equal heights may use each other.
 const LAYERS: &[(&str, u8)] = &[
@@ -65,12 +65,12 @@ fn joined_lines(file: &File) -> Vec<(usize, String)> {
 /// The first segment of every path from the crate's root, those of a group `crate::{a::B, c}` included.
 fn crate_paths(code: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let mut rest = code;
-    while let Some(at) = find_word(rest, "crate").filter(|at| rest[at + 5..].starts_with("::")) {
-        rest = &rest[at + 7..];
-        match rest.strip_prefix('{') {
+    for (at, root) in code.match_indices("crate::") {
+        let path = &code[at + root.len()..];
+        match path.strip_prefix('{') {
+            _ if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') => {}
             Some(group) => found.extend(group_segments(group)),
-            None => found.push(first_segment(rest)),
+            None => found.push(first_segment(path)),
         }
     }
     found
@@ -116,6 +116,7 @@ fn an_import_that_points_up_is_caught() {
     assert_complains(&up("use crate::{\n    words::Result,\n    vault::{Vault, Writer},\n};\n"), "crate::vault");
     assert_complains(&up("fn f() { crate::edge::export() }\n"), "crate::edge");
     assert_complains(&up("pub(in crate::vault) fn f() {}\n"), "crate::vault");
+    assert_complains(&up("pub(crate) fn f(vault: &crate::vault::Vault) {}\n"), "crate::vault");
     assert_complains(&up("use super::super::causal::Entry;\n"), "reaches causal by super::");
     assert_clean(&up("use crate::words::Result;\nuse crate::backend::Value;\npub(crate) fn f() {}\n"));
 }
