@@ -3,16 +3,8 @@
 use super::{File, assert_clean, assert_complains, repository};
 
 /// The folders of `src` and their height. Equal heights may use each other.
-const LAYERS: &[(&str, u8)] = &[
-    ("words", 0),
-    ("backend", 1),
-    ("causal", 2),
-    ("intent", 3),
-    ("vault", 4),
-    ("edge", 5),
-    ("conformance", 5),
-    ("manual", 6),
-];
+const LAYERS: &[(&str, u8)] =
+    &[("words", 0), ("backend", 1), ("causal", 2), ("intent", 3), ("vault", 4), ("edge", 5), ("manual", 6)];
 
 fn height(name: &str) -> Option<u8> {
     LAYERS.iter().find(|(layer, _)| *layer == name).map(|(_, height)| *height)
