@@ -43,7 +43,8 @@ pub enum Dialect {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// Reads one consistent state; blocks no writer.
+    /// Reads one consistent state, that of its first statement, and refuses to write. Blocks no writer, except in a
+    /// SQLite database in memory, where a writer waits for readers and readers for a writer.
     Read,
     /// Takes the write lock at once and waits for it up to the backend's time-out.
     Write,
@@ -54,7 +55,8 @@ pub type Visitor<'a> = dyn FnMut(&[ValueRef<'_>]) -> Result<ControlFlow<()>> + '
 
 /// A pluggable, synchronous store of rows.
 ///
-/// every primitive and the vault.
+/// The whole of what the crate asks of a database: whatever passes the `conformance` suite carries every primitive and
+/// the vault.
 ///
 /// ```
 /// use causal_vault::{Backend, SqliteBackend, Value};
@@ -74,7 +76,7 @@ pub trait Backend: Send + Sync {
     /// The dialect this backend speaks.
     fn dialect(&self) -> Dialect;
 
-    /// Runs one statement and returns the number of rows it changed.
+    /// Runs one statement and returns the number of rows it changed, 0 if it is not one that changes rows.
     fn exec(&self, sql: &str, params: &[Value]) -> Result<u64>;
 
     /// Runs one statement and returns all its rows; also for `RETURNING`.
@@ -96,7 +98,8 @@ pub trait Backend: Send + Sync {
     }
 }
 
-/// A transaction: committed by being consumed, rolled back when dropped.
+/// A transaction: committed by being consumed, rolled back when dropped. After a statement in it has failed, drop it:
+/// engines disagree about what is left of it.
 ///
 /// ```
 /// use causal_vault::{Access, Backend, SqliteBackend, Value};

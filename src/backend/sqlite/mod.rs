@@ -9,17 +9,19 @@ mod errors;
 mod options;
 mod preflight;
 mod session;
+mod transaction;
 
 use std::path::{Path, PathBuf};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 use thread_local::ThreadLocal;
 
 pub use options::SqliteOptions;
 
 use self::options::Place;
-use self::session::{Session, SqliteTransaction};
+use self::session::Session;
+use self::transaction::SqliteTransaction;
 use super::{Access, Backend, Dialect, Row, Transaction, Value, Visitor};
 use crate::words::{Result, StoreError};
 
@@ -71,9 +73,10 @@ impl SqliteBackend {
     }
 
     /// Wraps a connection that the caller already owns, so that a project with its own tables can adopt the vault on
-    /// the same database. The caller's settings are left alone; what a vault needs of them is checked when its schema
-    /// is created or opened. The calling thread keeps the connection; other threads get their own to the same file, and
-    /// an error if the connection is in memory.
+    /// the same database. The caller's settings are left alone, so an acknowledgement is worth what its `synchronous`
+    /// says; what a vault needs of them is checked when its schema is created or opened. The calling thread keeps the
+    /// connection; other threads get their own to the same file, with SQLite's defaults, and an error if the connection
+    /// is in memory.
     ///
     /// ```
     /// use causal_vault::{Generation, SqliteBackend};
@@ -88,14 +91,14 @@ impl SqliteBackend {
     pub fn from_connection(conn: Connection) -> Self {
         let path = conn.path().filter(|path| !path.is_empty()).map(PathBuf::from);
         let backend = Self::closed(Place::Adopted(path), SqliteOptions::new());
-        backend.sessions.get_or(|| Session::new(conn));
+        backend.sessions.get_or(|| Session::new(conn, backend.place.name()));
         backend
     }
 
     /// This thread's connection, for the consumer's own SQL on its own tables.
     ///
-    /// A transaction begun on it holds what this thread does through the backend until it ends, appends included.
-    /// Where this thread cannot be given a connection, every statement on the one returned fails;
+    /// A transaction begun on it holds what this thread does through the backend until it ends, appends included; begin
+    /// it `IMMEDIATE`, as one that reads first may be refused the write lock. Where this thread cannot be given a connection, every statement on the one returned fails;
     /// [`try_connection`](Self::try_connection) says why.
     ///
     /// ```
@@ -127,7 +130,21 @@ impl SqliteBackend {
     }
 
     fn session(&self) -> Result<&Session> {
-        self.sessions.get_or_try(|| self.place.connect(&self.options).map(Session::new))
+        self.session_with(|| self.place.connect(&self.options))
+    }
+
+    fn session_with(&self, connect: impl FnOnce() -> Result<Connection>) -> Result<&Session> {
+        let session = self.sessions.get_or_try(|| connect().map(|conn| Session::new(conn, self.place.name())))?;
+        session.inherit()?;
+        Ok(session)
+    }
+
+    fn queue(&self) -> Result<MutexGuard<'_, ()>> {
+        let waited = self.options.busy_timeout;
+        self.writer.try_lock_for(waited).ok_or_else(|| StoreError::Busy {
+            what: format!("{}: the write lock of this process", self.place.name()),
+            waited,
+        })
     }
 }
 
@@ -145,18 +162,7 @@ impl Backend for SqliteBackend {
     }
 
     fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
-        let session = self.session()?;
-        let queue = match access {
-            Access::Read => None,
-            Access::Write if session.is_idle() => {
-                Some(self.writer.try_lock_for(self.options.busy_timeout).ok_or_else(|| StoreError::Busy {
-                    what: "the write lock of this process",
-                    waited: self.options.busy_timeout,
-                })?)
-            }
-            Access::Write => None,
-        };
-        Ok(Box::new(SqliteTransaction::begin(session, access, queue)?))
+        Ok(Box::new(SqliteTransaction::begin(self.session()?, access, || self.queue())?))
     }
 
     fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {

@@ -78,8 +78,10 @@ impl SqliteOptions {
         let refused = |reason: String| StoreError::FileRefused { path: path.display().to_string(), reason };
         let absolute =
             std::path::absolute(path).map_err(|error| refused(format!("the path is not usable: {error}")))?;
-        if absolute.is_dir() {
-            return Err(refused("it is a folder; name a file in it".to_owned()));
+        match std::fs::metadata(&absolute) {
+            Ok(found) if found.is_dir() => return Err(refused("it is a folder; name a file in it".to_owned())),
+            Ok(found) if !found.is_file() => return Err(refused("it is a device or a pipe; name a file".to_owned())),
+            _ => {}
         }
         if absolute.as_os_str().as_encoded_bytes().contains(&0) {
             return Err(refused("the path holds a NUL byte; use a path without it".to_owned()));
@@ -97,11 +99,8 @@ impl SqliteOptions {
 
     fn start(&self, place: Place) -> Result<SqliteBackend> {
         let backend = SqliteBackend::closed(place, self.clone());
-        let conn = backend.try_connection()?;
-        preflight::check(conn, &backend.place)?;
-        if !self.foreign_application {
-            preflight::application(conn, &backend.place)?;
-        }
+        let first = backend.session_with(|| backend.place.create(self))?;
+        preflight::check(first.connection(), &backend.place)?;
         Ok(backend)
     }
 }
@@ -125,8 +124,19 @@ impl Place {
         }
     }
 
+    /// The first connection, which creates the file where there is none.
+    pub(super) fn create(&self, options: &SqliteOptions) -> Result<Connection> {
+        self.open(options, OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// One more connection. A file that has been deleted meanwhile is an error: a new one in its place would split the
+    /// vault in two.
     pub(super) fn connect(&self, options: &SqliteOptions) -> Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        self.open(options, OpenFlags::empty())
+    }
+
+    fn open(&self, options: &SqliteOptions, create: OpenFlags) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
         let conn = match self {
             Self::Adopted(None) => {
                 return Err(StoreError::Unsupported {
@@ -136,18 +146,29 @@ impl Place {
                         .to_owned(),
                 });
             }
-            Self::Adopted(Some(path)) => Connection::open_with_flags(path, flags),
-            Self::File(path) => Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_CREATE),
-            Self::Memory(uri) => {
-                Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_URI)
-            }
+            Self::Adopted(Some(path)) | Self::File(path) => Connection::open_with_flags(path, flags),
+            Self::Memory(uri) => Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI),
         };
-        let conn = conn.map_err(|error| self.explain(error))?;
-        self.configure(&conn, options).map_err(|error| self.explain(error))?;
+        let conn = conn.map_err(|error| errors::unopened(&self.name(), error))?;
+        self.configure(&conn, options)?;
         Ok(conn)
     }
 
-    fn configure(&self, conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+    fn configure(&self, conn: &Connection, options: &SqliteOptions) -> Result<()> {
+        let explain = |error| errors::explain(conn, &self.name(), error);
+        self.harden(conn, options).map_err(explain)?;
+        if matches!(self, Self::Adopted(_)) {
+            return Ok(());
+        }
+        // Before anything is changed in a file that may be another application's.
+        if !options.foreign_application {
+            preflight::application(conn, self)?;
+        }
+        self.make_durable(conn, options).map_err(explain)
+    }
+
+    /// What is set on the connection alone.
+    fn harden(&self, conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
         conn.busy_timeout(options.busy_timeout)?;
         // Without it a cached statement with a bound LIMIT or a head read is compiled again at every call.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -156,7 +177,11 @@ impl Place {
         }
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-        conn.pragma_update(None, "cell_size_check", true)?;
+        conn.pragma_update(None, "cell_size_check", true)
+    }
+
+    /// What decides how much an acknowledgement is worth.
+    fn make_durable(&self, conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
         if matches!(self, Self::File(_)) {
             enter_wal(conn, options.busy_timeout)?;
         }
@@ -170,17 +195,6 @@ impl Place {
             conn.pragma_update(None, "checkpoint_fullfsync", true)?;
         }
         Ok(())
-    }
-
-    /// SQLite's messages seldom name the file: ours do.
-    fn explain(&self, error: rusqlite::Error) -> StoreError {
-        match errors::from_sqlite(error) {
-            StoreError::Engine(mut engine) => {
-                engine.message = format!("{}: {}", self.name(), engine.message);
-                StoreError::Engine(engine)
-            }
-            other => other,
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::errors;
 use super::options::Place;
 use crate::words::{Result, StoreError};
 
@@ -24,22 +25,35 @@ pub(super) fn check(conn: &Connection, place: &Place) -> Result<()> {
             reason: format!("it is {}, which can corrupt a WAL; link 3.51.3 or newer", rusqlite::version()),
         });
     }
-    if conn.is_readonly("main")? {
+    let explain = |error| errors::explain(conn, &place.name(), error);
+    if conn.is_readonly("main").map_err(explain)? {
         return Err(refused("it can only be read; check the permissions of the file and its folder".to_owned()));
     }
-    let journal: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-    let on_disk = conn.path().is_some_and(|path| !path.is_empty()) && !matches!(place, Place::Memory(_));
-    if on_disk && journal != "wal" {
+    // In memory the path is empty. It is absent where it is not UTF-8, which is a file nevertheless.
+    if matches!(place, Place::Memory(_)) || conn.path().is_some_and(str::is_empty) {
+        return Ok(());
+    }
+    let journal: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(explain)?;
+    if journal != "wal" {
         return Err(refused(format!(
             "its journal mode is {journal:?} and a vault needs \"wal\"; run PRAGMA journal_mode=WAL on a local disk"
         )));
+    }
+    let synchronous: i64 = conn.query_row("PRAGMA synchronous", [], |row| row.get(0)).map_err(explain)?;
+    if synchronous == 0 {
+        return Err(refused(
+            "its connection has synchronous=OFF, which keeps no promise when the power fails; set it to FULL"
+                .to_owned(),
+        ));
     }
     Ok(())
 }
 
 /// The file is not marked as another application's.
 pub(super) fn application(conn: &Connection, place: &Place) -> Result<()> {
-    let id: i32 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let id: i32 = conn
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .map_err(|error| errors::explain(conn, &place.name(), error))?;
     if id == 0 || id == APPLICATION_ID {
         return Ok(());
     }

@@ -1,15 +1,16 @@
-//! One thread's connection, and the transaction it has open.
+//! One thread's connection, and what runs on it.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::thread::{self, ThreadId};
 
-use parking_lot::MutexGuard;
+use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::types::{ToSqlOutput, Value as SqlValue, ValueRef as SqlRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
 use smallvec::SmallVec;
 
 use super::errors;
-use crate::backend::{Access, Dialect, Row, Transaction, Value, ValueRef, Visitor};
+use crate::backend::{Access, Row, Value, ValueRef, Visitor};
 use crate::words::{Result, StoreError};
 
 /// Statements kept compiled on each connection.
@@ -17,14 +18,32 @@ const STATEMENTS: usize = 128;
 
 pub(super) struct Session {
     conn: Connection,
-    /// Whether a [`SqliteTransaction`] of ours is open on this connection.
-    open: Cell<bool>,
+    /// What messages call the database.
+    name: String,
+    /// The thread that works on it. A new thread inherits the session of one that has ended.
+    owner: Cell<ThreadId>,
+    /// What the transaction of ours that is open on this connection is for.
+    open: Cell<Option<Access>>,
 }
 
 impl Session {
-    pub(super) fn new(conn: Connection) -> Self {
+    pub(super) fn new(conn: Connection, name: String) -> Self {
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
-        Self { conn, open: Cell::new(false) }
+        Self { conn, name, owner: Cell::new(thread::current().id()), open: Cell::new(None) }
+    }
+
+    /// Rolls back what an ended thread left open, so that nothing of this thread's becomes a part of it.
+    pub(super) fn inherit(&self) -> Result<()> {
+        let me = thread::current().id();
+        if self.owner.get() == me {
+            return Ok(());
+        }
+        self.open.set(None);
+        if !self.is_idle() {
+            self.exec("ROLLBACK", &[])?;
+        }
+        self.owner.set(me);
+        Ok(())
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -36,22 +55,32 @@ impl Session {
         self.conn.is_autocommit()
     }
 
+    /// What the transaction of ours that is open is for.
+    pub(super) fn open(&self) -> Option<Access> {
+        self.open.get()
+    }
+
+    pub(super) fn set_open(&self, access: Option<Access>) {
+        self.open.set(access);
+    }
+
     pub(super) fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        let mut statement = self.prepare(sql, params)?;
-        let mut rows = statement.raw_query();
-        while rows.next().map_err(errors::from_sqlite)?.is_some() {}
-        drop(rows);
-        Ok(if statement.readonly() { 0 } else { self.conn.changes() })
+        let before = self.conn.total_changes();
+        let mut rows = self.prepare(sql, params)?;
+        let mut rows = rows.raw_query();
+        while rows.next().map_err(|error| self.explain(error))?.is_some() {}
+        // A statement that changes no row, such as CREATE TABLE, leaves the count of the one before it standing.
+        Ok(if self.conn.total_changes() == before { 0 } else { self.conn.changes() })
     }
 
     pub(super) fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
         let mut statement = self.prepare(sql, params)?;
         let width = statement.column_count();
         let mut rows = statement.raw_query();
-        while let Some(row) = rows.next().map_err(errors::from_sqlite)? {
+        while let Some(row) = rows.next().map_err(|error| self.explain(error))? {
             let mut cells = SmallVec::<[ValueRef<'_>; 16]>::new();
             for index in 0..width {
-                cells.push(cell(row.get_ref(index).map_err(errors::from_sqlite)?, index)?);
+                cells.push(cell(row.get_ref(index).map_err(|error| self.explain(error))?, index)?);
             }
             if visit(&cells)?.is_break() {
                 break;
@@ -70,7 +99,17 @@ impl Session {
     }
 
     fn prepare(&self, sql: &str, params: &[Value]) -> Result<CachedStatement<'_>> {
-        let mut statement = self.conn.prepare_cached(sql).map_err(errors::from_sqlite)?;
+        // After a full disk or a failed write SQLite rolls back by itself: what follows would be committed one by one.
+        if self.open().is_some() && self.is_idle() {
+            return Err(StoreError::TransactionEnded { path: self.name.clone() });
+        }
+        let mut statement = self.conn.prepare_cached(sql).map_err(|error| self.explain(error))?;
+        if self.open() == Some(Access::Read) && !statement.readonly() {
+            return Err(StoreError::Invalid {
+                what: "statement",
+                reason: "it writes, and this transaction was begun to read; begin it with Access::Write".to_owned(),
+            });
+        }
         let expected = statement.parameter_count();
         if expected != params.len() {
             return Err(StoreError::Invalid {
@@ -87,17 +126,20 @@ impl Session {
             if let Some(reason) = refused {
                 return Err(StoreError::Invalid { what: "parameter", reason: format!("parameter {index} {reason}") });
             }
-            statement.raw_bind_parameter(index, param).map_err(errors::from_sqlite)?;
+            statement.raw_bind_parameter(index, param).map_err(|error| self.explain(error))?;
         }
         Ok(statement)
+    }
+
+    fn explain(&self, error: rusqlite::Error) -> StoreError {
+        errors::explain(&self.conn, &self.name, error)
     }
 }
 
 /// A connection on which every statement fails, for `connection()` to return where there is none.
 pub(super) fn barren() -> Connection {
-    let conn = Connection::open_in_memory().expect("an empty database in memory needs nothing but memory");
-    // Best effort: without it a write would go to an empty database that nobody reads.
-    let _ = conn.pragma_update(None, "query_only", true);
+    let mut conn = Connection::open_in_memory().expect("an empty database in memory needs nothing but memory");
+    conn.authorizer(Some(|_: AuthContext<'_>| Authorization::Deny)).expect("a new connection has no other borrower");
     conn
 }
 
@@ -124,73 +166,5 @@ impl ToSql for Value {
             Self::Text(text) => ToSqlOutput::Borrowed(SqlRef::Text(text.as_bytes())),
             Self::Blob(blob) => ToSqlOutput::Borrowed(SqlRef::Blob(blob)),
         })
-    }
-}
-
-/// A transaction on one thread's connection; a savepoint where the consumer has already begun one.
-pub(super) struct SqliteTransaction<'a> {
-    session: &'a Session,
-    nested: bool,
-    finished: bool,
-    _queue: Option<MutexGuard<'a, ()>>,
-}
-
-impl<'a> SqliteTransaction<'a> {
-    pub(super) fn begin(session: &'a Session, access: Access, queue: Option<MutexGuard<'a, ()>>) -> Result<Self> {
-        if session.open.get() {
-            return Err(StoreError::Unsupported {
-                what: "a second transaction on this thread",
-                reason: "commit or drop the open one first, or work through it".to_owned(),
-            });
-        }
-        let nested = !session.is_idle();
-        let sql = match (nested, access) {
-            (true, _) => "SAVEPOINT causal_vault",
-            (false, Access::Read) => "BEGIN",
-            (false, Access::Write) => "BEGIN IMMEDIATE",
-        };
-        session.exec(sql, &[])?;
-        session.open.set(true);
-        Ok(Self { session, nested, finished: false, _queue: queue })
-    }
-}
-
-impl Transaction for SqliteTransaction<'_> {
-    fn dialect(&self) -> Dialect {
-        Dialect::Sqlite
-    }
-
-    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.session.exec(sql, params)
-    }
-
-    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.session.query(sql, params)
-    }
-
-    fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
-        self.session.visit(sql, params, visit)
-    }
-
-    fn commit(mut self: Box<Self>) -> Result<()> {
-        let sql = if self.nested { "RELEASE causal_vault" } else { "COMMIT" };
-        self.session.exec(sql, &[])?;
-        self.finished = true;
-        Ok(())
-    }
-}
-
-impl Drop for SqliteTransaction<'_> {
-    fn drop(&mut self) {
-        if !self.finished && !self.session.is_idle() {
-            // A rollback fails only where SQLite has already rolled back by itself.
-            if self.nested {
-                let _ = self.session.exec("ROLLBACK TO causal_vault", &[]);
-                let _ = self.session.exec("RELEASE causal_vault", &[]);
-            } else {
-                let _ = self.session.exec("ROLLBACK", &[]);
-            }
-        }
-        self.session.open.set(false);
     }
 }
