@@ -6,6 +6,8 @@ mod backend;
 pub mod manual;
 mod words;
 
+#[cfg(feature = "conformance")]
+pub use backend::conformance;
 pub use backend::{
     Access, Backend, BackendKind, Dialect, Durability, Row, SqliteBackend, SqliteOptions, StorePolicy, Transaction,
     Value, ValueRef, Visitor,

@@ -2,6 +2,8 @@
 //!
 //! SQL is written once, in the subset that SQLite and PostgreSQL share, with `?` placeholders.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod policy;
 mod sqlite;
 mod value;
