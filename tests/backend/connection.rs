@@ -1,5 +1,7 @@
 //! The consumer's own SQL beside ours: `connection()` and `from_connection`.
 
+use std::ops::ControlFlow;
+
 use causal_vault::{Access, Backend, ErrorKind, SqliteBackend, Value};
 use rusqlite::Connection;
 use tempfile::tempdir;
@@ -24,6 +26,41 @@ fn a_consumer_prepares_queries_and_transacts_on_the_connection() {
     theirs.execute("DELETE FROM mine", []).unwrap();
     theirs.commit().unwrap();
     assert_eq!(db.query("SELECT x FROM mine", &[]), Ok(vec![]));
+}
+
+#[test]
+fn a_visitor_may_begin_commit_and_drop_transactions() {
+    let folder = tempdir().unwrap();
+    for db in [SqliteBackend::in_memory().unwrap(), SqliteBackend::open(folder.path().join("agents.vault")).unwrap()] {
+        ensure_notes(&db);
+        db.exec("CREATE TABLE copy (n INTEGER)", &[]).unwrap();
+        (1..=3).for_each(|n| note(&db, n));
+        let mut seen = 0;
+        db.visit("SELECT n FROM note", &[], &mut |row| {
+            seen += 1;
+            for commits in [true, false] {
+                let tx = db.begin(Access::Write)?;
+                tx.exec("INSERT INTO copy VALUES (?)", &[row[0].to_value()])?;
+                if commits {
+                    tx.commit()?;
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+        .unwrap();
+        assert_eq!(seen, 3);
+        assert_eq!(db.query("SELECT count(*), sum(n) FROM copy", &[]), Ok(vec![vec![Value::Int(3), Value::Int(6)]]));
+    }
+}
+
+#[test]
+fn a_visitor_of_returning_that_stops_early_undoes_nothing() {
+    let db = SqliteBackend::in_memory().unwrap();
+    ensure_notes(&db);
+    db.visit("INSERT INTO note VALUES (1), (2), (3) RETURNING n", &[], &mut |_| Ok(ControlFlow::Break(()))).unwrap();
+    assert_eq!(notes(&db), [1, 2, 3]);
+    std::thread::scope(|scope| scope.spawn(|| note(&db, 4)).join().unwrap());
+    assert_eq!(notes(&db), [1, 2, 3, 4]);
 }
 
 #[test]

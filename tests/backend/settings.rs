@@ -1,6 +1,8 @@
 //! The settings of every connection, read back.
 
-use causal_vault::{Durability, SqliteBackend, SqliteOptions};
+use std::time::Duration;
+
+use causal_vault::{Access, Backend, Durability, SqliteBackend, SqliteOptions};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tempfile::tempdir;
@@ -39,6 +41,14 @@ fn every_thread_has_the_durability_and_the_defences_that_were_asked_for() {
     }
 }
 
+/// Found in review: the engine's binding panics on a time-out that does not fit in 32 bits of milliseconds.
+#[test]
+fn a_time_out_without_end_is_accepted() {
+    let db = SqliteOptions::new().busy_timeout(Duration::MAX).in_memory().unwrap();
+    assert_eq!(settings(db.connection()).2, i64::from(i32::MAX));
+    db.begin(Access::Write).unwrap().commit().unwrap();
+}
+
 #[test]
 fn a_connection_that_was_handed_in_keeps_its_settings() {
     let folder = tempdir().unwrap();
@@ -46,7 +56,7 @@ fn a_connection_that_was_handed_in_keeps_its_settings() {
     conn.execute_batch("PRAGMA journal_mode = wal; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 77").unwrap();
     let before = settings(&conn);
     let db = SqliteBackend::from_connection(conn);
-    causal_vault::Backend::check(&db).unwrap();
+    db.check().unwrap();
     let [here, elsewhere] = on_two_threads(&db);
     assert_eq!(here, before);
     assert_eq!(elsewhere, ("wal".to_owned(), 2, 30_000, false, true, false, true), "SQLite's defaults, and our wait");

@@ -11,7 +11,7 @@ mod preflight;
 mod session;
 mod transaction;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
@@ -55,6 +55,17 @@ impl SqliteBackend {
     /// The path is a file name and never a URI: `file:x` is a file of that name. Refused with an error that says why: a
     /// file that is not a database or belongs to another application, one that cannot be written, a network file
     /// system, a SQLite older than 3.51.3, a journal mode other than WAL.
+    ///
+    /// ```
+    /// use causal_vault::{ErrorKind, SqliteBackend};
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let db = SqliteBackend::open(folder.path().join("agents.vault"))?;
+    /// let error = SqliteBackend::open(folder.path()).err().unwrap();
+    /// assert_eq!(error.kind(), ErrorKind::Denied);
+    /// assert!(error.to_string().contains("it is a folder; name a file in it"));
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         SqliteOptions::new().open(path)
     }
@@ -89,16 +100,13 @@ impl SqliteBackend {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn from_connection(conn: Connection) -> Self {
-        let path = conn.path().filter(|path| !path.is_empty()).map(PathBuf::from);
-        let backend = Self::closed(Place::Adopted(path), SqliteOptions::new());
-        backend.sessions.get_or(|| Session::new(conn, backend.place.name()));
-        backend
+        SqliteOptions::new().from_connection(conn)
     }
 
     /// This thread's connection, for the consumer's own SQL on its own tables.
     ///
     /// A transaction begun on it holds what this thread does through the backend until it ends, appends included; begin
-    /// it `IMMEDIATE`, as one that reads first may be refused the write lock. Where this thread cannot be given a connection, every statement on the one returned fails;
+    /// it `IMMEDIATE`, as one that reads first may be refused the write lock, and end it before the thread ends. Where this thread cannot be given a connection, every statement on the one returned fails;
     /// [`try_connection`](Self::try_connection) says why.
     ///
     /// ```
@@ -127,6 +135,12 @@ impl SqliteBackend {
 
     fn closed(place: Place, options: SqliteOptions) -> Self {
         Self { place, options, sessions: ThreadLocal::new(), barren: ThreadLocal::new(), writer: Mutex::new(()) }
+    }
+
+    fn adopt(conn: Connection, place: Place, options: SqliteOptions) -> Self {
+        let backend = Self::closed(place, options);
+        backend.sessions.get_or(|| Session::new(conn, backend.place.name()));
+        backend
     }
 
     fn session(&self) -> Result<&Session> {
@@ -170,6 +184,9 @@ impl Backend for SqliteBackend {
     }
 
     fn check(&self) -> Result<()> {
+        if let (Place::Adopted(Some(path)), false) = (&self.place, self.options.network_files) {
+            preflight::local_disk(path)?;
+        }
         preflight::check(self.try_connection()?, &self.place)
     }
 }

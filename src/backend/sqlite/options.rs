@@ -10,6 +10,9 @@ use super::{SqliteBackend, errors, preflight};
 use crate::backend::Durability;
 use crate::words::{Result, StoreError};
 
+/// What SQLite can count: 2^31 - 1 milliseconds.
+const BUSY_TIMEOUT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
+
 /// Settings of a [`SqliteBackend`].
 ///
 /// ```
@@ -27,7 +30,7 @@ use crate::words::{Result, StoreError};
 pub struct SqliteOptions {
     pub(super) busy_timeout: Duration,
     durability: Durability,
-    network_files: bool,
+    pub(super) network_files: bool,
     foreign_application: bool,
 }
 
@@ -44,35 +47,81 @@ impl Default for SqliteOptions {
 
 impl SqliteOptions {
     /// Full durability, a busy time-out of 30 seconds, local disks only.
+    ///
+    /// ```
+    /// let options = causal_vault::SqliteOptions::new();
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// What an acknowledged commit survives; [`Durability::Durable`] unless set.
+    ///
+    /// ```
+    /// use causal_vault::{Durability, SqliteOptions};
+    ///
+    /// let db = SqliteOptions::new().durability(Durability::Fast).in_memory()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// How long a writer waits for another; 30 seconds unless set.
+    /// How long a writer waits for another; 30 seconds unless set, and 24 days at most.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use causal_vault::SqliteOptions;
+    ///
+    /// let db = SqliteOptions::new().busy_timeout(Duration::from_millis(100)).in_memory()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
-        self.busy_timeout = timeout;
+        self.busy_timeout = timeout.min(BUSY_TIMEOUT_MAX);
         self
     }
 
     /// Accepts a file on a network file system. SQLite's locks are unreliable there and the file can be corrupted.
+    ///
+    /// ```
+    /// use causal_vault::SqliteOptions;
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let db = SqliteOptions::new().allow_network_files(true).open(folder.path().join("agents.vault"))?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
     pub fn allow_network_files(mut self, allow: bool) -> Self {
         self.network_files = allow;
         self
     }
 
     /// Accepts a database whose `application_id` says that it belongs to another application.
+    ///
+    /// ```
+    /// use causal_vault::{SqliteBackend, SqliteOptions};
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let path = folder.path().join("notes.db");
+    /// SqliteBackend::open(&path)?.connection().pragma_update(None, "application_id", 7)?;
+    /// assert!(SqliteBackend::open(&path).is_err());
+    /// assert!(SqliteOptions::new().allow_foreign_application(true).open(&path).is_ok());
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
     pub fn allow_foreign_application(mut self, allow: bool) -> Self {
         self.foreign_application = allow;
         self
     }
 
     /// Opens or creates the database file at `path`. See [`SqliteBackend::open`].
+    ///
+    /// ```
+    /// use causal_vault::SqliteOptions;
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let db = SqliteOptions::new().open(folder.path().join("agents.vault"))?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteBackend> {
         let path = path.as_ref();
         let refused = |reason: String| StoreError::FileRefused { path: path.display().to_string(), reason };
@@ -93,8 +142,29 @@ impl SqliteOptions {
     }
 
     /// Opens a fresh database in memory. See [`SqliteBackend::in_memory`].
+    ///
+    /// ```
+    /// let db = causal_vault::SqliteOptions::new().in_memory()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
     pub fn in_memory(&self) -> Result<SqliteBackend> {
         self.start(Place::Memory(format!("file:/{}?vfs=memdb", uuid::Uuid::now_v7())))
+    }
+
+    /// Wraps a connection that the caller already owns. See [`SqliteBackend::from_connection`]. The durability is what
+    /// the connection says, and its own busy time-out is kept as well: other threads get the one set here.
+    ///
+    /// ```
+    /// use causal_vault::{Backend, SqliteOptions};
+    ///
+    /// let mine = rusqlite::Connection::open_in_memory()?;
+    /// let db = SqliteOptions::new().from_connection(mine);
+    /// db.check()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn from_connection(&self, conn: Connection) -> SqliteBackend {
+        let path = conn.path().filter(|path| !path.is_empty()).map(PathBuf::from);
+        SqliteBackend::adopt(conn, Place::Adopted(path), self.clone())
     }
 
     fn start(&self, place: Place) -> Result<SqliteBackend> {
