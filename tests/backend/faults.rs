@@ -155,6 +155,24 @@ fn a_commit_in_memory_that_waits_for_a_reader_in_vain_stores_nothing() {
 }
 
 #[test]
+fn a_read_transaction_takes_every_pragma_that_only_reads() {
+    let folder = tempdir().unwrap();
+    let db = SqliteBackend::open(folder.path().join("agents.vault")).unwrap();
+    ensure_notes(&db);
+    let tx = db.begin(Access::Read).unwrap();
+    for pragma in ["data_version", "integrity_check", "quick_check", "user_version", "page_count", "foreign_key_check"]
+    {
+        tx.query(&format!("PRAGMA {pragma}"), &[]).unwrap();
+    }
+    for write in ["PRAGMA user_version = 3", "CREATE TEMP TABLE t (x)", "DELETE FROM note", "VACUUM"] {
+        let error = tx.exec(write, &[]).unwrap_err();
+        assert!(error.to_string().contains("begin it with Access::Write"), "{write}: {error}");
+    }
+    tx.commit().unwrap();
+    assert_eq!(db.query("PRAGMA user_version", &[]), Ok(vec![vec![Value::Int(0)]]));
+}
+
+#[test]
 fn a_transaction_that_read_before_another_wrote_is_told_to_begin_with_write_access() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("agents.vault");
