@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic))]
 
 mod backend;
+mod causal;
 pub mod manual;
 mod words;
 
@@ -12,4 +13,5 @@ pub use backend::{
     Access, Backend, BackendKind, Dialect, Durability, Row, SqliteBackend, SqliteOptions, StorePolicy, Transaction,
     Value, ValueRef, Visitor,
 };
+pub use causal::{CommitEvent, Doorbell, Subscription, SubscriptionId};
 pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, limits};

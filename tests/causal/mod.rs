@@ -1,1 +1,3 @@
 //! Tests of `src/causal` through the public API.
+
+mod doorbell;

@@ -1,0 +1,5 @@
+//! The primitives, each usable alone.
+
+mod doorbell;
+
+pub use doorbell::{CommitEvent, Doorbell, Subscription, SubscriptionId};
