@@ -2,6 +2,8 @@
 
 mod doorbell;
 mod fingerprint;
+mod generation;
 
 pub use doorbell::{CommitEvent, Doorbell, Subscription, SubscriptionId};
 pub use fingerprint::Fingerprint;
+pub use generation::Generation;
