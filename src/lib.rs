@@ -13,5 +13,5 @@ pub use backend::{
     Access, Backend, BackendKind, Dialect, Durability, Row, SqliteBackend, SqliteOptions, StorePolicy, Transaction,
     Value, ValueRef, Visitor,
 };
-pub use causal::{CommitEvent, Doorbell, Subscription, SubscriptionId, Fingerprint, Generation};
+pub use causal::{CommitEvent, Doorbell, Subscription, SubscriptionId, Fingerprint, Generation, TreeHead, tree_root};
 pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, limits};
