@@ -13,5 +13,8 @@ pub use backend::{
     Access, Backend, BackendKind, Dialect, Durability, Row, SqliteBackend, SqliteOptions, StorePolicy, Transaction,
     Value, ValueRef, Visitor,
 };
-pub use causal::{CommitEvent, Doorbell, Subscription, SubscriptionId, Fingerprint, Generation, TreeHead, tree_root};
+pub use causal::{
+    CommitEvent, Doorbell, Fingerprint, Generation, Signer, SigningKey, Subscription, SubscriptionId, TreeHead,
+    tree_root, verify_entry_signature,
+};
 pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, limits};

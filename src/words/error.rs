@@ -39,7 +39,7 @@ pub enum StoreError {
     #[error("{what} was not free within {} ms; retry, or raise the time-out", waited.as_millis())]
     Busy {
         /// The lock.
-        what: String,
+        what: &'static str,
         /// How long the call waited.
         waited: Duration,
     },
@@ -193,14 +193,9 @@ pub enum StoreError {
         name: String,
     },
 
-    /// The transaction is not open any more.
-    #[error(
-        "{path}: the transaction has already ended: the engine rolled it back after a failed write, or the caller's own SQL did; drop it and begin again"
-    )]
-    TransactionEnded {
-        /// The database.
-        path: String,
-    },
+    /// A [`Signer`](crate::Signer) did not sign.
+    #[error("the signer failed: {0}; nothing was stored")]
+    Signer(String),
 
     /// A parent is not an entry of this tenant's timeline.
     #[error("parent {reference} does not exist in tenant {tenant:?}; commit it first")]
@@ -232,7 +227,7 @@ pub enum StoreError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The engine or the disk failed: the source says how.
+    /// The engine, the disk or the signer failed: the source or the message says how.
     Backend,
     /// Another writer holds the lock for longer than the time-out: retry.
     Busy,
@@ -258,14 +253,13 @@ impl StoreError {
     /// What a caller can do about this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Backend(_) => ErrorKind::Backend,
+            Self::Backend(_) | Self::Signer(_) => ErrorKind::Backend,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Engine(engine) => engine.kind,
             Self::ChainBroken { .. } | Self::Corrupt { .. } | Self::MalformedRow(_) => ErrorKind::Corrupt,
-            Self::HeadMoved { .. }
-            | Self::IdempotencyConflict { .. }
-            | Self::NonMonotonicGeneration { .. }
-            | Self::TransactionEnded { .. } => ErrorKind::Conflict,
+            Self::HeadMoved { .. } | Self::IdempotencyConflict { .. } | Self::NonMonotonicGeneration { .. } => {
+                ErrorKind::Conflict
+            }
             Self::DuplicateParent { .. } | Self::Invalid { .. } | Self::InvalidName { .. } => ErrorKind::Invalid,
             Self::FileRefused { .. } => ErrorKind::Denied,
             Self::Limit { .. } => ErrorKind::Limit,
