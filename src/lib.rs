@@ -4,6 +4,7 @@
 
 mod backend;
 mod causal;
+mod vault;
 pub mod manual;
 mod words;
 

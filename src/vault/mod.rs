@@ -1,0 +1,4 @@
+//! What agent crates link.
+
+mod codec;
+mod messagepack;
