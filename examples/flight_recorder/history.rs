@@ -1,0 +1,116 @@
+//! Recording: from git into a ledger.
+
+use std::collections::{HashMap, HashSet};
+
+use indicatif::ProgressBar;
+
+use crate::Outcome;
+use crate::bytes::Digest;
+use crate::git::{Diffs, Objects, RawChange, Repository, Step};
+use crate::ledger::Ledger;
+use crate::object::ObjectId;
+use crate::record::{Change, CommitRecord, Entry, SUBMODULE};
+
+/// What a run recorded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) recorded: u64,
+    pub(crate) known_before: u64,
+    pub(crate) merges: u64,
+    /// Commits whose parents are not here, because the clone is shallow.
+    pub(crate) cut_off: u64,
+    pub(crate) files_changed: u64,
+    /// The bytes of every file as often as a commit left a new version of it.
+    pub(crate) bytes_named: u64,
+    /// The bytes of every file once.
+    pub(crate) bytes_kept: u64,
+    /// Events per writer.
+    pub(crate) writers: HashMap<String, u64>,
+}
+
+/// The files that a ledger holds, by git's name of them: git is asked for each one once.
+#[derive(Default)]
+struct Shelf {
+    files: HashMap<ObjectId, (u64, Vec<Digest>)>,
+}
+
+/// Records every commit of `steps` that the ledger does not hold yet.
+pub(crate) fn record(
+    repository: &Repository,
+    steps: &[Step],
+    ledger: &mut dyn Ledger,
+    piece_max: usize,
+    progress: &ProgressBar,
+) -> Outcome<Tally> {
+    let mut tally = Tally::default();
+    let mut shelf = Shelf::default();
+    let (mut objects, mut diffs) = (repository.objects()?, repository.diffs()?);
+    for window in steps.chunks(Diffs::WINDOW) {
+        let mut new = Vec::with_capacity(window.len());
+        for step in window {
+            if !ledger.holds(&step.id)? {
+                new.push(*step);
+            }
+        }
+        tally.known_before += (window.len() - new.len()) as u64;
+        progress.inc((window.len() - new.len()) as u64);
+
+        diffs.ask(&new)?;
+        let ids: Vec<ObjectId> = new.iter().map(|step| step.id).collect();
+        for (mut commit, step) in objects.commits(&ids)?.into_iter().zip(new) {
+            let changes = diffs.next()?;
+            shelf.fill(&changes, &mut objects, ledger, piece_max, &mut tally)?;
+            commit.base = step.base;
+            commit.changes = changes.into_iter().map(|change| shelf.resolve(change)).collect();
+            ledger.append(&commit)?;
+            tally.count(&commit);
+            progress.inc(1);
+        }
+    }
+    Ok(tally)
+}
+
+impl Shelf {
+    /// Moves the files that these changes name into the ledger, as far as they are not there.
+    fn fill(
+        &mut self,
+        changes: &[RawChange],
+        objects: &mut Objects,
+        ledger: &mut dyn Ledger,
+        piece_max: usize,
+        tally: &mut Tally,
+    ) -> Outcome<()> {
+        let named = changes.iter().filter_map(|change| change.now).filter(|(mode, _)| *mode != SUBMODULE);
+        let unknown: HashSet<ObjectId> =
+            named.map(|(_, object)| object).filter(|object| !self.files.contains_key(object)).collect();
+        let unknown: Vec<ObjectId> = unknown.into_iter().collect();
+        objects.files(&unknown, piece_max, |id, size, piece| {
+            let (_, pieces) = self.files.entry(id).or_insert_with(|| (size, Vec::new()));
+            if size > 0 {
+                tally.bytes_kept += piece.len() as u64;
+                pieces.push(ledger.put(piece)?);
+            }
+            Ok(())
+        })
+    }
+
+    fn resolve(&self, change: RawChange) -> Change {
+        let entry = change.now.map(|(mode, object)| {
+            let (size, pieces) = self.files.get(&object).cloned().unwrap_or_default();
+            Entry { mode, object, size, pieces }
+        });
+        Change { path: change.path, entry }
+    }
+}
+
+impl Tally {
+    fn count(&mut self, commit: &CommitRecord) {
+        self.recorded += 1;
+        self.merges += u64::from(commit.parents.len() > 1);
+        self.cut_off += u64::from(commit.is_cut_off());
+        self.files_changed += commit.changes.len() as u64;
+        self.bytes_named +=
+            commit.changes.iter().filter_map(|change| change.entry.as_ref()).map(|e| e.size).sum::<u64>();
+        *self.writers.entry(commit.writer_name()).or_default() += 1;
+    }
+}
