@@ -134,7 +134,7 @@ impl Person {
     /// whom that would make one are kept apart by a few digits of a hash.
     pub(crate) fn writer_name(&self) -> String {
         let (name, email) = (self.name(), self.email());
-        let exact = [name, b" <", email, b">"].concat();
+        let exact = [name, b" <", email, b">"].concat().trim_ascii_start().to_vec();
         let shown: String = String::from_utf8_lossy(&exact).chars().filter(|c| !c.is_control()).collect();
         if shown.as_bytes() == exact && shown.len() <= 128 {
             return shown;
