@@ -45,19 +45,22 @@ pub(crate) fn record(
     let mut tally = Tally::default();
     let mut shelf = Shelf::default();
     let (mut objects, mut diffs) = (repository.objects()?, repository.diffs()?);
-    for window in steps.chunks(Diffs::WINDOW) {
-        let mut new = Vec::with_capacity(window.len());
-        for step in window {
-            if !ledger.holds(&step.id)? {
-                new.push(*step);
-            }
+    let mut new = Vec::new();
+    for step in steps {
+        if !ledger.holds(&step.id)? {
+            new.push(*step);
         }
-        tally.known_before += (window.len() - new.len()) as u64;
-        progress.inc((window.len() - new.len()) as u64);
+    }
+    tally.known_before = (steps.len() - new.len()) as u64;
+    progress.set_length(new.len() as u64);
 
-        diffs.ask(&new)?;
-        let ids: Vec<ObjectId> = new.iter().map(|step| step.id).collect();
-        for (mut commit, step) in objects.commits(&ids)?.into_iter().zip(new) {
+    let mut windows = new.chunks(Diffs::WINDOW).peekable();
+    diffs.ask(windows.peek().copied().unwrap_or_default())?;
+    while let Some(window) = windows.next() {
+        // Git compares the next trees while the files of these are read.
+        diffs.ask(windows.peek().copied().unwrap_or_default())?;
+        let ids: Vec<ObjectId> = window.iter().map(|step| step.id).collect();
+        for (mut commit, step) in objects.commits(&ids)?.into_iter().zip(window) {
             let changes = diffs.next()?;
             shelf.fill(&changes, &mut objects, ledger, piece_max, &mut tally)?;
             commit.base = step.base;

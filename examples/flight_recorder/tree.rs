@@ -37,9 +37,10 @@ pub(crate) fn rebuild(
     // A commit is needed once for every needed commit that is based on it, and once more if it is a target.
     let mut needed: HashMap<ObjectId, u32> = HashMap::new();
     let mut order = Vec::new();
-    for target in targets {
+    let targets: HashSet<&ObjectId> = targets.iter().collect();
+    for target in &targets {
         let from = order.len();
-        let mut next = Some(*target);
+        let mut next = Some(**target);
         while let Some(id) = next {
             let uses = needed.entry(id).or_default();
             *uses += 1;
@@ -53,7 +54,6 @@ pub(crate) fn rebuild(
         order[from..].reverse();
     }
 
-    let targets: HashSet<&ObjectId> = targets.iter().collect();
     let mut trees: HashMap<ObjectId, Tree> = HashMap::new();
     for id in order {
         let commit = load(&id)?;
@@ -70,6 +70,7 @@ pub(crate) fn rebuild(
             take(&mut trees, &mut needed, id)?;
         }
     }
+    debug_assert!(trees.is_empty(), "a tree is kept no longer than to its last use");
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use std::thread::{self, JoinHandle};
 
 use super::{Git, GitError};
 
-/// How many requests are sent before their answers are read. They must fit into a pipe that nobody empties meanwhile,
-/// since git stops listening while its own answers wait; 16 of the longest are 2 KiB.
+/// How many requests are sent at once. Two such windows must fit into a pipe that nobody empties meanwhile, since git
+/// stops listening while its own answers wait: 16 of the longest requests are 2 KiB.
 pub(super) const WINDOW: usize = 16;
 
 /// A running git process.

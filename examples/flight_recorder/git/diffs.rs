@@ -43,7 +43,8 @@ impl Diffs {
         Ok(Diffs { talk: Conversation::start(git, "diff-tree", &OPTIONS)? })
     }
 
-    /// Asks for the changes of at most a [`WINDOW`](Self::WINDOW) of commits, each against its base.
+    /// Asks for the changes of at most a [`WINDOW`](Self::WINDOW) of commits, each against its base. One window can be
+    /// asked for while the answers to the one before it are still to be read.
     pub(crate) fn ask(&mut self, steps: &[Step]) -> Result<(), GitError> {
         let line = |step: &Step| match step.base {
             Some(base) => format!("{} {base}\n{END}", step.id),

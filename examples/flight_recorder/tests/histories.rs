@@ -15,6 +15,15 @@ fn two_branches() -> Sandbox {
 }
 
 #[test]
+fn a_commit_tells_who_wrote_what() {
+    let sandbox = Sandbox::new();
+    sandbox.commit("subject\n\nbody");
+    let commit = sandbox.prove().load(&sandbox.head()).unwrap();
+    assert_eq!(commit.author.unwrap().0.0, b"Ann Example <ann@example.org> 1700000000 +0130");
+    assert_eq!((commit.headers.0.as_slice(), commit.message.0.as_slice()), (&b"\n"[..], &b"subject\n\nbody\n"[..]));
+}
+
+#[test]
 fn a_merge_lists_what_it_changes_against_its_first_parent() {
     let sandbox = two_branches();
     sandbox.git(&["merge", "--quiet", "--no-ff", "--no-edit", "side"]);

@@ -54,6 +54,8 @@ fn replacements_and_grafts_do_not_bend_the_history() {
     let [first, second, third] = three_commits(&sandbox);
     let plain = sandbox.prove();
     sandbox.git(&["replace", &second.to_string(), &first.to_string()]);
+    let other = sandbox.git(&["commit-tree", "-m", "another first commit", &format!("{second}^{{tree}}")]);
+    sandbox.git(&["replace", &first.to_string(), &other]);
     sandbox.write(".git/info/grafts", format!("{third}\n"));
     let ledger = sandbox.prove();
     assert_eq!(ledger.commits, plain.commits);
