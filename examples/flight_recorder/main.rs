@@ -20,7 +20,7 @@ mod tree;
 use std::collections::HashSet;
 use std::env;
 use std::error::Error;
-use std::io::{Write, stdout};
+use std::io::{ErrorKind, Write, stdout};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -49,12 +49,20 @@ fn main() -> ExitCode {
         Request::Help => Ok(args::HELP.to_owned()),
         Request::Record(options) => run(&options),
     };
-    match told.and_then(|text| Ok(stdout().write_all(text.as_bytes())?)) {
+    match told.and_then(|text| print(&text)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("flight_recorder: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn print(text: &str) -> Outcome<()> {
+    match stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
     }
 }
 
@@ -88,6 +96,7 @@ fn check(repository: &Repository, steps: &[Step], ledger: &dyn Ledger) -> Outcom
     let mut check = Check { head: head.is_some(), others: targets.len(), ..Check::default() };
     check.others -= usize::from(check.head);
     let mut proved = HashSet::new();
+    let bar = report::progress("checking", targets.len());
     tree::rebuild(
         &targets,
         |id| ledger.load(id),
@@ -96,9 +105,11 @@ fn check(repository: &Repository, steps: &[Step], ledger: &dyn Ledger) -> Outcom
             tree::compare(commit, tree, &listing, ledger, &mut proved)
                 .map_err(|error| format!("the record of commit {} is not what git says: {error}", commit.id))?;
             check.paths += listing.len() as u64;
+            bar.inc(1);
             Ok(())
         },
     )?;
+    bar.finish_and_clear();
     check.files_proved = proved.len();
     check.elapsed = start.elapsed();
     Ok(check)

@@ -22,7 +22,7 @@ pub(crate) struct CommitRecord {
     pub(crate) author: Option<Person>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) committer: Option<Person>,
-    /// Whatever else stands in front of the message (encoding, signature, merged tags), with the blank line that ends it.
+    /// Whatever else stands before the message (encoding, signature, merged tags), with the blank line that ends it.
     #[serde(default = "blank_line", skip_serializing_if = "is_blank_line")]
     pub(crate) headers: Text,
     pub(crate) message: Text,

@@ -4,7 +4,7 @@ use std::env;
 use std::fmt;
 use std::time::Duration;
 
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::history::Tally;
 
@@ -46,8 +46,8 @@ pub(crate) fn progress(what: &'static str, length: usize) -> ProgressBar {
     if env::var_os("CI").is_some() {
         return ProgressBar::hidden();
     }
-    let template = "{msg:>10} {bar:32.cyan/dim} {human_pos}/{human_len} commits  {per_sec:.dim}  {eta:.dim}";
-    let style = ProgressStyle::with_template(template).map(|style| style.progress_chars("━╸─"));
+    let template = "{msg:>10} {bar:32.cyan/dim} {human_pos}/{human_len} commits  {rate:.dim}  {eta:.dim}";
+    let style = ProgressStyle::with_template(template).map(|style| style.progress_chars("━╸─").with_key("rate", rate));
     let bar = ProgressBar::new(length as u64).with_message(what);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
@@ -147,19 +147,19 @@ fn seconds(elapsed: Duration) -> String {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate for people is shown with three digits")]
 fn speed(events: u64, elapsed: Duration) -> String {
-    if events == 0 {
-        return "nothing new".to_owned();
+    let per_second = u128::from(events) * 1_000_000 / elapsed.as_micros().max(1);
+    match u64::try_from(per_second) {
+        Ok(_) if events == 0 => "nothing new".to_owned(),
+        Ok(rate) => format!("{} events/s", HumanCount(rate)),
+        Err(_) => "too fast to tell".to_owned(),
     }
-    let rate = events as f64 / elapsed.as_secs_f64().max(0.001);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rate is positive and far below 2^63"
-    )]
-    let rate = rate.round() as u64;
-    format!("{} events/s", HumanCount(rate))
+}
+
+/// The speed as the bar shows it.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // That the bar cannot be drawn is the bar's to handle.
+    let _ = write!(out, "{:.0}/s", state.per_sec());
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people is shown with one decimal")]

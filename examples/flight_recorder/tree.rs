@@ -37,10 +37,13 @@ pub(crate) fn rebuild(
     // A commit is needed once for every needed commit that is based on it, and once more if it is a target.
     let mut needed: HashMap<ObjectId, u32> = HashMap::new();
     let mut order = Vec::new();
-    let targets: HashSet<&ObjectId> = targets.iter().collect();
-    for target in &targets {
+    let mut wanted = HashSet::new();
+    for target in targets {
+        if !wanted.insert(*target) {
+            continue;
+        }
         let from = order.len();
-        let mut next = Some(**target);
+        let mut next = Some(*target);
         while let Some(id) = next {
             let uses = needed.entry(id).or_default();
             *uses += 1;
@@ -62,11 +65,11 @@ pub(crate) fn rebuild(
             Some(base) => take(&mut trees, &mut needed, base)?,
         };
         apply(&mut tree, &commit);
-        if targets.contains(&id) {
+        if wanted.contains(&id) {
             visit(&commit, &tree)?;
         }
         trees.insert(id, tree);
-        if targets.contains(&id) {
+        if wanted.contains(&id) {
             take(&mut trees, &mut needed, id)?;
         }
     }

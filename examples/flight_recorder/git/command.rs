@@ -39,7 +39,9 @@ impl Git {
         // Grafts and replacements change who a commit's parents are, and a lazy fetch would go to the network.
         command.env("GIT_GRAFT_FILE", if cfg!(windows) { "NUL" } else { "/dev/null" });
         command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
-        command.arg("--no-replace-objects").arg("-C").arg(&self.folder).args(arguments);
+        // What git says goes to a person when it fails; advice about a graft file is not it.
+        command.args(["--no-replace-objects", "-c", "advice.graftFileDeprecated=false"]);
+        command.arg("-C").arg(&self.folder).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -28,7 +28,8 @@ pub(crate) enum GitError {
     #[error("git {command} failed ({status}): {said}")]
     Failed { command: String, status: String, said: String },
     #[error(
-        "{id} is not in this repository, though its history names it; a partial clone lacks files until they are fetched with `git fetch --refetch --no-filter`"
+        "{id} is not in this repository, though its history names it; a partial clone \
+         lacks files until they are fetched with `git fetch --refetch --no-filter`"
     )]
     Missing { id: ObjectId },
     #[error("commit {id} cannot be recorded: {why}")]

@@ -176,7 +176,7 @@ fn the_summary_is_an_aligned_table_with_a_chart_of_writers() {
   repository      /home/ann/project
   refs            1 branch, 2 tags
   recorded        1,207 commits in 2.00 s, 1 merge of them; 3 there before
-  speed           604 events/s
+  speed           603 events/s
   writers         2
   files changed   4,000
   file bytes      3.00 MiB before dedup, 1.00 MiB after (3.0 : 1)
