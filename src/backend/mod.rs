@@ -5,12 +5,14 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod policy;
+mod sql;
 mod sqlite;
 mod value;
 
 use std::ops::ControlFlow;
 
 pub use policy::{BackendKind, Durability, StorePolicy};
+pub(crate) use sql::Sql;
 pub use sqlite::{SqliteBackend, SqliteOptions};
 pub(crate) use value::columns;
 pub use value::{Row, Value, ValueRef};

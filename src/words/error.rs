@@ -39,7 +39,7 @@ pub enum StoreError {
     #[error("{what} was not free within {} ms; retry, or raise the time-out", waited.as_millis())]
     Busy {
         /// The lock.
-        what: &'static str,
+        what: String,
         /// How long the call waited.
         waited: Duration,
     },
@@ -193,6 +193,15 @@ pub enum StoreError {
         name: String,
     },
 
+    /// The transaction is not open any more.
+    #[error(
+        "{path}: the transaction has already ended: the engine rolled it back after a failed write, or the caller's own SQL did; drop it and begin again"
+    )]
+    TransactionEnded {
+        /// The database.
+        path: String,
+    },
+
     /// A [`Signer`](crate::Signer) did not sign.
     #[error("the signer failed: {0}; nothing was stored")]
     Signer(String),
@@ -257,9 +266,10 @@ impl StoreError {
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Engine(engine) => engine.kind,
             Self::ChainBroken { .. } | Self::Corrupt { .. } | Self::MalformedRow(_) => ErrorKind::Corrupt,
-            Self::HeadMoved { .. } | Self::IdempotencyConflict { .. } | Self::NonMonotonicGeneration { .. } => {
-                ErrorKind::Conflict
-            }
+            Self::HeadMoved { .. }
+            | Self::IdempotencyConflict { .. }
+            | Self::NonMonotonicGeneration { .. }
+            | Self::TransactionEnded { .. } => ErrorKind::Conflict,
             Self::DuplicateParent { .. } | Self::Invalid { .. } | Self::InvalidName { .. } => ErrorKind::Invalid,
             Self::FileRefused { .. } => ErrorKind::Denied,
             Self::Limit { .. } => ErrorKind::Limit,

@@ -75,7 +75,7 @@ fn a_transaction_that_the_engine_has_rolled_back_takes_no_more_statements() {
                 drop(tx);
             }
         }
-        assert_eq!(notes(&db), [], "{ending}");
+        assert!(notes(&db).is_empty(), "{ending}");
         let tx = db.begin(Access::Write).unwrap();
         note(&db, 4);
         tx.commit().unwrap();
@@ -124,7 +124,7 @@ fn a_lock_that_is_not_free_within_the_time_out_names_the_wait() {
         assert_explains(&in_process, ErrorKind::Busy, &path, "retry, or raise the time-out");
         assert!(in_process.to_string().contains("50 ms"), "{in_process}");
     });
-    assert_eq!(notes(&two), []);
+    assert!(notes(&two).is_empty());
     holder.commit().unwrap();
     note(&two, 2);
     assert_eq!(notes(&one), [1, 2]);
@@ -135,7 +135,7 @@ fn a_commit_in_memory_that_waits_for_a_reader_in_vain_stores_nothing() {
     let db = SqliteOptions::new().busy_timeout(Duration::from_millis(50)).in_memory().unwrap();
     ensure_notes(&db);
     let reader = db.begin(Access::Read).unwrap();
-    assert_eq!(notes(&db), []);
+    assert!(notes(&db).is_empty());
     std::thread::scope(|scope| {
         scope
             .spawn(|| {
@@ -143,13 +143,13 @@ fn a_commit_in_memory_that_waits_for_a_reader_in_vain_stores_nothing() {
                 note(&db, 1);
                 let error = tx.commit().unwrap_err();
                 assert_explains(&error, ErrorKind::Busy, Path::new("the database in memory"), "50 ms");
-                assert_eq!(notes(&db), []);
+                assert!(notes(&db).is_empty());
             })
             .join()
             .unwrap();
     });
     reader.commit().unwrap();
-    assert_eq!(notes(&db), []);
+    assert!(notes(&db).is_empty());
     note(&db, 2);
     assert_eq!(notes(&db), [2]);
 }
@@ -179,7 +179,7 @@ fn a_transaction_that_read_before_another_wrote_is_told_to_begin_with_write_acce
     let db = SqliteBackend::open(&path).unwrap();
     ensure_notes(&db);
     let theirs = db.connection().unchecked_transaction().unwrap();
-    assert_eq!(notes(&db), []);
+    assert!(notes(&db).is_empty());
     std::thread::scope(|scope| scope.spawn(|| note(&db, 1)).join().unwrap());
     let error = db.exec("INSERT INTO note VALUES (2)", &[]).unwrap_err();
     assert_explains(&error, ErrorKind::Busy, &path, "begin with Access::Write");
@@ -222,5 +222,5 @@ fn wrong_parameters_are_refused_by_number_and_reason() {
     for nothing in ["", "   ", "-- a comment", ";"] {
         assert!(db.exec(nothing, &[]).is_err(), "{nothing:?}");
     }
-    assert_eq!(notes(&db), []);
+    assert!(notes(&db).is_empty());
 }

@@ -22,7 +22,7 @@ pub use options::SqliteOptions;
 use self::options::Place;
 use self::session::Session;
 use self::transaction::SqliteTransaction;
-use super::{Access, Backend, Dialect, Row, Transaction, Value, Visitor};
+use super::{Access, Backend, Dialect, Row, Sql, Transaction, Value, Visitor, columns};
 use crate::words::{Result, StoreError};
 
 /// A [`Backend`] on bundled SQLite: one file in WAL mode, no system library, no server.
@@ -131,6 +131,32 @@ impl SqliteBackend {
     /// ```
     pub fn try_connection(&self) -> Result<&Connection> {
         self.session().map(Session::connection)
+    }
+
+    /// Marks a file without any table as a vault's, and refuses one that a newer format marked. A file that already
+    /// holds the consumer's tables keeps its own mark: there the format stands in the vault's tables alone.
+    pub(crate) fn stamp(&self, format: i64) -> Result<()> {
+        if self.mark()? == (0, 0, 0) {
+            let tx = self.begin(Access::Write)?;
+            if self.mark()? == (0, 0, 0) {
+                tx.exec(&format!("PRAGMA application_id = {}", preflight::APPLICATION_ID), &[])?;
+                tx.exec(&format!("PRAGMA user_version = {format}"), &[])?;
+            }
+            return tx.commit();
+        }
+        match self.mark()? {
+            (id, found, _) if id == i64::from(preflight::APPLICATION_ID) && found > format => {
+                Err(StoreError::NewerFormat { found, supported: format })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The application id, the user version and the number of schema objects.
+    fn mark(&self) -> Result<(i64, i64, i64)> {
+        let db: &dyn Backend = self;
+        let int = |sql| db.first(sql, &[], |row| columns::int(row, 0)).map(Option::unwrap_or_default);
+        Ok((int("PRAGMA application_id")?, int("PRAGMA user_version")?, int("SELECT count(*) FROM sqlite_master")?))
     }
 
     fn closed(place: Place, options: SqliteOptions) -> Self {
