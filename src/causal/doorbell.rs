@@ -28,7 +28,7 @@ pub struct CommitEvent {
     pub content_hash: [u8; 32],
 }
 
-/// Tells subscribers of each commit. Clones share their subscribers.
+/// Tells subscribers of each commit. Clones share their subscribers. What it tells is a [`CommitEvent`] unless named.
 ///
 /// The bell is a hint and never the truth: a subscriber that may miss one reads the log past the last entry it knows.
 ///
@@ -48,25 +48,37 @@ pub struct CommitEvent {
 /// bell.ring(&CommitEvent { stream: "conv:demo".into(), writer: "alice".into(), seq: 7, content_hash: [0; 32] });
 /// assert_eq!(receive.try_recv(), Ok(7));
 /// ```
-#[derive(Clone, Default)]
-pub struct Doorbell {
-    shared: Arc<Shared>,
+pub struct Doorbell<E = CommitEvent> {
+    shared: Arc<Shared<E>>,
 }
 
-#[derive(Default)]
-struct Shared {
-    subscribers: Mutex<Subscribers>,
+impl<E> Clone for Doorbell<E> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<E> Default for Doorbell<E> {
+    fn default() -> Self {
+        let subscribers = Mutex::new(Subscribers { last: 0, list: Vec::new() });
+        Self { shared: Arc::new(Shared { subscribers, panics: AtomicU64::new(0) }) }
+    }
+}
+
+struct Shared<E> {
+    subscribers: Mutex<Subscribers<E>>,
     panics: AtomicU64,
 }
 
-#[derive(Default)]
-struct Subscribers {
+struct Subscribers<E> {
     last: u64,
-    list: Vec<(SubscriptionId, Arc<Subscriber>)>,
+    list: Vec<(SubscriptionId, Arc<Callback<E>>)>,
 }
 
+type Callback<E> = Subscriber<dyn Fn(&E) + Send + Sync>;
+
 /// The flag comes with the callback so that a ring under way sees that it was cancelled.
-struct Subscriber<F: ?Sized = dyn Fn(&CommitEvent) + Send + Sync> {
+struct Subscriber<F: ?Sized> {
     active: AtomicBool,
     callback: F,
 }
@@ -92,7 +104,9 @@ impl Doorbell {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+impl<E> Doorbell<E> {
     /// Calls `f` at every later [`ring`](Self::ring), for as long as a clone of the bell lives or until the returned id
     /// is [unsubscribed](Self::unsubscribe).
     ///
@@ -105,7 +119,7 @@ impl Doorbell {
     /// ```
     pub fn subscribe<F>(&self, f: F) -> SubscriptionId
     where
-        F: Fn(&CommitEvent) + Send + Sync + 'static,
+        F: Fn(&E) + Send + Sync + 'static,
     {
         let subscriber = Arc::new(Subscriber { active: AtomicBool::new(true), callback: f });
         let mut subscribers = self.shared.subscribers.lock();
@@ -126,9 +140,9 @@ impl Doorbell {
     /// drop(guard);
     /// assert_eq!(bell.subscribers(), 0);
     /// ```
-    pub fn subscribe_guarded<F>(&self, f: F) -> Subscription
+    pub fn subscribe_guarded<F>(&self, f: F) -> Subscription<E>
     where
-        F: Fn(&CommitEvent) + Send + Sync + 'static,
+        F: Fn(&E) + Send + Sync + 'static,
     {
         Subscription { id: self.subscribe(f), bell: Arc::downgrade(&self.shared) }
     }
@@ -162,8 +176,8 @@ impl Doorbell {
     /// let bell = Doorbell::new();
     /// bell.ring(&CommitEvent { stream: "s".into(), writer: "w".into(), seq: 1, content_hash: [0; 32] });
     /// ```
-    pub fn ring(&self, event: &CommitEvent) {
-        let called: SmallVec<[Arc<Subscriber>; 8]> =
+    pub fn ring(&self, event: &E) {
+        let called: SmallVec<[Arc<Callback<E>>; 8]> =
             self.shared.subscribers.lock().list.iter().map(|(_, subscriber)| Arc::clone(subscriber)).collect();
         for subscriber in called {
             if subscriber.active.load(Ordering::Acquire) {
@@ -202,13 +216,13 @@ impl Doorbell {
     }
 }
 
-impl fmt::Debug for Doorbell {
+impl<E> fmt::Debug for Doorbell<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Doorbell").field("subscribers", &self.subscribers()).field("panics", &self.panics()).finish()
     }
 }
 
-impl Shared {
+impl<E> Shared<E> {
     fn unsubscribe(&self, id: SubscriptionId) -> bool {
         let removed = {
             let list = &mut self.subscribers.lock().list;
@@ -245,12 +259,12 @@ impl Shared {
 /// drop(guard);
 /// ```
 #[must_use = "the subscription ends when this guard is dropped"]
-pub struct Subscription {
+pub struct Subscription<E = CommitEvent> {
     id: SubscriptionId,
-    bell: Weak<Shared>,
+    bell: Weak<Shared<E>>,
 }
 
-impl Drop for Subscription {
+impl<E> Drop for Subscription<E> {
     fn drop(&mut self) {
         if let Some(bell) = self.bell.upgrade() {
             bell.unsubscribe(self.id);
@@ -258,7 +272,7 @@ impl Drop for Subscription {
     }
 }
 
-impl fmt::Debug for Subscription {
+impl<E> fmt::Debug for Subscription<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription").field("id", &self.id).finish_non_exhaustive()
     }

@@ -1,13 +1,34 @@
-//! The primitives, each usable alone.
+//! The primitives: identities, entries and their hashes, logs, the tree, counters and the doorbell. Each is usable alone
+//! over `&dyn Backend`.
 
+pub(crate) mod append;
+mod bytes;
+mod claim;
 mod doorbell;
+pub(crate) mod draft;
+mod entry;
+mod extension;
 mod fingerprint;
 mod generation;
-mod merkle;
+mod hash;
+mod id;
+pub(crate) mod merkle;
+mod reference;
+pub(crate) mod schema;
 mod signer;
+pub(crate) mod table;
+pub(crate) mod verify;
+pub(crate) mod writer;
+pub(crate) mod writer_log;
 
 pub use doorbell::{CommitEvent, Doorbell, Subscription, SubscriptionId};
+pub use entry::{EntryV1, Scheme};
+pub use extension::{Extension, Extensions, embedding_digest};
 pub use fingerprint::Fingerprint;
 pub use generation::Generation;
+pub use hash::{CausalDigest, EntryHash, PayloadDigest, Realm, causal_hash};
 pub use merkle::{TreeHead, tree_root};
+pub use reference::EventRef;
 pub use signer::{Signer, SigningKey, verify_entry_signature};
+pub use verify::{Anchor, Break, LogReport, LogVerdict, TailVerdict, VerifyReport};
+pub use writer_log::{Entry, LogReader, WriterLog};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 
-use crate::words::Result;
+use crate::words::{Result, StoreError};
 
 pub use ed25519_dalek::SigningKey;
 
@@ -14,7 +14,7 @@ pub(crate) const PURPOSE_ENTRY: u8 = 1;
 
 /// Something that holds an ed25519 key and signs with it: a [`SigningKey`] in memory, or a device.
 ///
-/// A signer that fails returns [`StoreError::Signer`](crate::StoreError::Signer), and nothing is stored.
+/// A signer that fails returns [`StoreError::Signer`](StoreError::Signer), and nothing is stored.
 ///
 /// ```
 /// use causal_vault::{Result, Signer, SigningKey, StoreError};
@@ -49,7 +49,7 @@ impl Signer for SigningKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64]> {
-        Ok(self.try_sign(message).map_err(|error| crate::StoreError::Signer(error.to_string()))?.to_bytes())
+        Ok(self.try_sign(message).map_err(|error| StoreError::Signer(error.to_string()))?.to_bytes())
     }
 }
 

@@ -1,3 +1,5 @@
 //! Tests of `src/causal` through the public API.
 
 mod doorbell;
+mod vectors;
+mod writer_log;

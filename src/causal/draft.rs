@@ -1,0 +1,120 @@
+//! An event before it has a place: checked, and its payload hashed, outside of any lock.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::extension::{Extension, Extensions};
+use super::hash::PayloadDigest;
+use super::reference::EventRef;
+use super::signer::Signer;
+use super::writer::Identity;
+use crate::words::limits::PARENTS;
+use crate::words::{Result, StoreError, check_name};
+
+/// Who appends, and how its entries are signed.
+#[derive(Clone)]
+pub(crate) struct Author {
+    pub(crate) identity: Identity,
+    pub(crate) signing: Signing,
+}
+
+/// Which entries of a writer carry a signature.
+#[derive(Clone)]
+pub(crate) enum Signing {
+    /// None: a named writer has no key.
+    Never,
+    /// Every entry.
+    Each(Arc<dyn Signer>),
+    /// The last entry of each transaction: it covers the ones before it through the chain.
+    Last(Arc<dyn Signer>),
+}
+
+/// One event to be appended.
+pub(crate) struct Draft<'a> {
+    pub(crate) stream: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) payload: Cow<'a, [u8]>,
+    pub(crate) digest: PayloadDigest,
+    pub(crate) ts_ms: i64,
+    pub(crate) event_id: Uuid,
+    /// Whether the id was made for this event just now, so that it names no other.
+    pub(crate) fresh: bool,
+    pub(crate) parents: Cow<'a, [EventRef]>,
+    /// Encoded.
+    pub(crate) extensions: Cow<'a, [u8]>,
+    pub(crate) attachments: Vec<(PayloadDigest, Cow<'a, [u8]>)>,
+    /// The sequence number that the log must be at.
+    pub(crate) expected_seq: Option<u64>,
+}
+
+impl<'a> Draft<'a> {
+    /// An event without parents, extensions or attachments, under a new id.
+    pub(crate) fn new(stream: &'a str, kind: &'a str, payload: impl Into<Cow<'a, [u8]>>, limit: usize) -> Result<Self> {
+        check_name("stream", stream)?;
+        check_name("kind", kind)?;
+        let payload = payload.into();
+        check_payload("the payload", payload.len(), limit)?;
+        Ok(Self {
+            stream,
+            kind,
+            digest: PayloadDigest::of(&payload),
+            payload,
+            ts_ms: super::claim::now_ms(),
+            event_id: Uuid::now_v7(),
+            fresh: true,
+            parents: Cow::Borrowed(&[]),
+            extensions: Cow::Borrowed(Extensions::NONE.as_bytes()),
+            attachments: Vec::new(),
+            expected_seq: None,
+        })
+    }
+
+    pub(crate) fn identified(mut self, event_id: Option<Uuid>) -> Self {
+        if let Some(event_id) = event_id {
+            self.event_id = event_id;
+            self.fresh = false;
+        }
+        self
+    }
+
+    pub(crate) fn with_parents(mut self, parents: impl Into<Cow<'a, [EventRef]>>) -> Result<Self> {
+        self.parents = parents.into();
+        if self.parents.len() > PARENTS {
+            return Err(StoreError::Limit {
+                what: "the event",
+                found: self.parents.len() as u64,
+                limit: PARENTS as u64,
+                unit: "parents",
+            });
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn with_extensions(mut self, extensions: &[Extension]) -> Result<Self> {
+        if !extensions.is_empty() {
+            self.extensions = Cow::Owned(Extensions::encode(extensions)?);
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn attach(mut self, bytes: impl Into<Cow<'a, [u8]>>, limit: usize) -> Result<Self> {
+        let bytes = bytes.into();
+        check_payload("the attachment", bytes.len(), limit)?;
+        self.attachments.push((PayloadDigest::of(&bytes), bytes));
+        Ok(self)
+    }
+
+    /// Payload and attachment bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payload.len() + self.attachments.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
+    }
+}
+
+fn check_payload(what: &'static str, found: usize, limit: usize) -> Result<()> {
+    if found > limit {
+        return Err(StoreError::Limit { what, found: found as u64, limit: limit as u64, unit: "bytes" });
+    }
+    Ok(())
+}

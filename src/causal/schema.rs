@@ -1,0 +1,93 @@
+//! Creating the tables, and proving that they are still what was created.
+
+use super::table::{TABLES, Table, realm};
+use crate::backend::{Access, Backend, Dialect, Sql, Transaction, columns};
+use crate::words::{Result, StoreError};
+
+/// Creates the tables of a vault where there are none; otherwise checks the format and the schema.
+pub(crate) fn ensure(db: &dyn Backend) -> Result<()> {
+    db.check()?;
+    if exists(db, &realm::TABLE)? {
+        realm::read(db)?;
+        return TABLES.iter().try_for_each(|table| inspect(db, table));
+    }
+    create(db, |tx| {
+        // Another process may have been faster.
+        if exists(tx, &realm::TABLE)? {
+            return Ok(());
+        }
+        for table in TABLES {
+            table.schema.iter().try_for_each(|statement| tx.exec(statement, &[]).map(drop))?;
+        }
+        realm::create(tx)
+    })?;
+    TABLES.iter().try_for_each(|table| inspect(db, table))
+}
+
+/// Creates one table that stands for itself, or checks it.
+pub(crate) fn ensure_table(db: &dyn Backend, table: &Table) -> Result<()> {
+    db.check()?;
+    if !exists(db, table)? {
+        create(db, |tx| {
+            if exists(tx, table)? {
+                return Ok(());
+            }
+            table.schema.iter().try_for_each(|statement| tx.exec(statement, &[]).map(drop))
+        })?;
+    }
+    inspect(db, table)
+}
+
+fn create(db: &dyn Backend, body: impl FnOnce(&dyn Transaction) -> Result<()>) -> Result<()> {
+    let tx = db.begin(Access::Write)?;
+    body(&*tx)?;
+    tx.commit()
+}
+
+fn exists<S: Sql + ?Sized>(sql: &S, table: &Table) -> Result<bool> {
+    let query = match sql.dialect() {
+        Dialect::Sqlite => "SELECT 1 FROM sqlite_master WHERE name = ?",
+        Dialect::Postgres => "SELECT 1 FROM pg_class WHERE relname = ? AND pg_table_is_visible(oid)",
+    };
+    Ok(sql.first(query, &[super::table::text(table.name)], |_| Ok(()))?.is_some())
+}
+
+/// Everything in the database's catalogue that bears on this table is what we put there.
+fn inspect<S: Sql + ?Sized>(sql: &S, table: &Table) -> Result<()> {
+    if sql.dialect() != Dialect::Sqlite {
+        return Ok(());
+    }
+    let corrupt = |detail: String| StoreError::Corrupt { what: format!("table {}", table.name), detail };
+    let mut found = Vec::new();
+    for catalogue in ["sqlite_master", "sqlite_temp_master"] {
+        let objects = sql.all(
+            &format!("SELECT type, name, sql FROM {catalogue} WHERE tbl_name = ? OR name = ?"),
+            &[super::table::text(table.name), super::table::text(table.name)],
+            |row| {
+                let text = columns::optional(row, 2, columns::text)?.map(str::to_owned);
+                Ok((columns::text(row, 0)?.to_owned(), columns::text(row, 1)?.to_owned(), text))
+            },
+        )?;
+        for (kind, name, text) in objects {
+            match (kind.as_str(), text) {
+                // SQLite's own index behind a UNIQUE constraint has no text.
+                ("index", None) => {}
+                ("table" | "index", Some(text)) if catalogue == "sqlite_master" => found.push(text),
+                _ => {
+                    return Err(corrupt(format!(
+                        "{kind} {name:?} in {catalogue} stands in its way and could change what is stored or read; \
+                         drop it"
+                    )));
+                }
+            }
+        }
+    }
+    for statement in table.schema {
+        if !found.iter().any(|text| text == statement) {
+            return Err(corrupt(format!(
+                "its schema is {found:?}, which lacks {statement:?}; restore it from a backup"
+            )));
+        }
+    }
+    Ok(())
+}

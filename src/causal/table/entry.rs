@@ -1,0 +1,267 @@
+//! `vault_entry`: the entries, in position order.
+//!
+//! A row's id packs its timeline's number and its position, so that the position order of a timeline is the order of
+//! the table itself and needs no index. The columns repeat what the bytes say and are only an index over them.
+
+use std::ops::ControlFlow;
+
+use super::{Table, blob, int};
+use crate::backend::{Sql, Value, ValueRef, columns};
+use crate::causal::hash::{CausalDigest, EntryHash};
+use crate::words::limits::POSITION_MAX;
+use crate::words::{Result, StoreError};
+
+pub(crate) const TABLE: Table = Table {
+    name: "vault_entry",
+    schema: &[
+        "CREATE TABLE vault_entry (\
+         id INTEGER PRIMARY KEY, \
+         log INTEGER NOT NULL, \
+         seq INTEGER NOT NULL, \
+         event_key INTEGER NOT NULL, \
+         kind INTEGER NOT NULL, \
+         lamport INTEGER NOT NULL, \
+         hash BLOB NOT NULL, \
+         causal BLOB NOT NULL, \
+         bytes BLOB NOT NULL, \
+         signature BLOB, \
+         payload BLOB, \
+         payload_id INTEGER, \
+         UNIQUE (log, seq)) STRICT",
+        "CREATE INDEX vault_entry_event ON vault_entry (event_key)",
+    ],
+};
+
+/// Bits of an id that hold the position.
+const POSITION_BITS: u32 = 40;
+
+/// The id of a position, if the timeline has room for it.
+pub(crate) fn id(timeline: u64, position: u64) -> Result<u64> {
+    if position > POSITION_MAX {
+        return Err(StoreError::Limit {
+            what: "the timeline",
+            found: position,
+            limit: POSITION_MAX,
+            unit: "positions",
+        });
+    }
+    Ok(timeline << POSITION_BITS | position)
+}
+
+/// The position in an id.
+pub(crate) fn position(id: u64) -> u64 {
+    id & POSITION_MAX
+}
+
+/// The timeline in an id.
+pub(crate) fn timeline(id: u64) -> u64 {
+    id >> POSITION_BITS
+}
+
+/// A row to be inserted.
+pub(crate) struct NewRow {
+    pub(crate) id: u64,
+    pub(crate) log: i64,
+    pub(crate) seq: u64,
+    pub(crate) event_key: i64,
+    pub(crate) kind: i64,
+    pub(crate) lamport: u64,
+    pub(crate) hash: EntryHash,
+    pub(crate) causal: CausalDigest,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) signature: Option<[u8; 64]>,
+    pub(crate) payload: StoredPayload<Vec<u8>>,
+}
+
+/// Where a payload stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoredPayload<B> {
+    /// In the entry's row.
+    Inline(B),
+    /// In a row of its own.
+    Shared(i64),
+    /// Nowhere: there is none.
+    None,
+}
+
+/// A row as it is read, its bytes still the engine's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) id: u64,
+    pub(crate) log: i64,
+    pub(crate) seq: u64,
+    pub(crate) event_key: i64,
+    pub(crate) kind: i64,
+    pub(crate) lamport: u64,
+    pub(crate) hash: EntryHash,
+    pub(crate) causal: CausalDigest,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) signature: Option<[u8; 64]>,
+    pub(crate) payload: StoredPayload<&'a [u8]>,
+}
+
+/// What an entry's successors need of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) id: u64,
+    pub(crate) seq: u64,
+    pub(crate) lamport: u64,
+    pub(crate) hash: EntryHash,
+    pub(crate) causal: CausalDigest,
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, log, seq, event_key, kind, lamport, hash, causal, bytes, signature, payload, payload_id ",
+            "FROM vault_entry ",
+            $tail
+        )
+    };
+}
+
+macro_rules! select_link {
+    ($tail:literal) => {
+        concat!("SELECT id, seq, lamport, hash, causal FROM vault_entry ", $tail)
+    };
+}
+
+pub(crate) fn insert<S: Sql + ?Sized>(sql: &S, row: NewRow) -> Result<()> {
+    let (payload, payload_id) = match row.payload {
+        StoredPayload::Inline(bytes) => (Value::Blob(bytes), Value::Null),
+        StoredPayload::Shared(id) => (Value::Null, Value::Int(id)),
+        StoredPayload::None => (Value::Null, Value::Null),
+    };
+    sql.exec_one(
+        TABLE.name,
+        "INSERT INTO vault_entry \
+         (id, log, seq, event_key, kind, lamport, hash, causal, bytes, signature, payload, payload_id) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        &[
+            int(row.id),
+            Value::Int(row.log),
+            int(row.seq),
+            Value::Int(row.event_key),
+            Value::Int(row.kind),
+            int(row.lamport),
+            blob(row.hash.as_bytes()),
+            blob(row.causal.as_bytes()),
+            Value::Blob(row.bytes),
+            row.signature.map_or(Value::Null, |signature| blob(&signature)),
+            payload,
+            payload_id,
+        ],
+    )
+}
+
+/// Signs an entry after the fact, when its batch turns out to end with it.
+pub(crate) fn sign<S: Sql + ?Sized>(sql: &S, id: u64, signature: &[u8; 64]) -> Result<()> {
+    sql.exec_one(TABLE.name, "UPDATE vault_entry SET signature = ? WHERE id = ?", &[blob(signature), int(id)])
+}
+
+/// The newest entry of a log.
+pub(crate) fn head<S: Sql + ?Sized>(sql: &S, log: i64) -> Result<Option<Link>> {
+    sql.first(select_link!("WHERE log = ? ORDER BY seq DESC LIMIT 1"), &[Value::Int(log)], link)
+}
+
+pub(crate) fn link_at<S: Sql + ?Sized>(sql: &S, log: i64, seq: u64) -> Result<Option<Link>> {
+    sql.first(select_link!("WHERE log = ? AND seq = ?"), &[Value::Int(log), int(seq)], link)
+}
+
+/// What successors need of the entry with this id.
+pub(crate) fn link_by_id<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<Option<Link>> {
+    sql.first(select_link!("WHERE id = ?"), &[int(id)], link)
+}
+
+/// Shows the entry with this id.
+pub(crate) fn by_id<S: Sql + ?Sized, T>(
+    sql: &S,
+    id: u64,
+    mut read: impl FnMut(Row<'_>) -> Result<T>,
+) -> Result<Option<T>> {
+    sql.first(select!("WHERE id = ?"), &[int(id)], |cells| read(row(cells)?))
+}
+
+/// Shows the entries whose event id begins like this one's, in the order of their ids, until one is taken.
+pub(crate) fn by_event_key<S: Sql + ?Sized, T>(
+    sql: &S,
+    event_key: i64,
+    mut read: impl FnMut(Row<'_>) -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let mut found = None;
+    sql.visit(select!("WHERE event_key = ? ORDER BY id"), &[Value::Int(event_key)], &mut |cells| {
+        found = read(row(cells)?)?;
+        Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(found)
+}
+
+/// Shows the entries with ids above `after` and up to `to`, in position order.
+pub(crate) fn scan<S: Sql + ?Sized>(
+    sql: &S,
+    after: u64,
+    to: u64,
+    mut visit: impl FnMut(Row<'_>) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    sql.visit(select!("WHERE id > ? AND id <= ? ORDER BY id"), &[int(after), int(to)], &mut |cells| visit(row(cells)?))
+}
+
+/// Shows the entries of one log with sequence numbers from `from`, in order.
+pub(crate) fn scan_log<S: Sql + ?Sized>(
+    sql: &S,
+    log: i64,
+    from: u64,
+    mut visit: impl FnMut(Row<'_>) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    sql.visit(select!("WHERE log = ? AND seq >= ? ORDER BY seq"), &[Value::Int(log), int(from)], &mut |cells| {
+        visit(row(cells)?)
+    })
+}
+
+fn row<'a>(cells: &[ValueRef<'a>]) -> Result<Row<'a>> {
+    let payload = match (columns::optional(cells, 10, columns::blob)?, columns::optional(cells, 11, columns::int)?) {
+        (Some(bytes), None) => StoredPayload::Inline(bytes),
+        (None, Some(id)) => StoredPayload::Shared(id),
+        (None, None) => StoredPayload::None,
+        (Some(_), Some(id)) => {
+            return Err(StoreError::MalformedRow(format!("an entry has an inline payload and also payload {id}")));
+        }
+    };
+    Ok(Row {
+        id: columns::counter(cells, 0)?,
+        log: columns::int(cells, 1)?,
+        seq: columns::counter(cells, 2)?,
+        event_key: columns::int(cells, 3)?,
+        kind: columns::int(cells, 4)?,
+        lamport: columns::counter(cells, 5)?,
+        hash: EntryHash::from_bytes(columns::array(cells, 6)?),
+        causal: CausalDigest::from_bytes(columns::array(cells, 7)?),
+        bytes: columns::blob(cells, 8)?,
+        signature: columns::optional(cells, 9, columns::array)?,
+        payload,
+    })
+}
+
+fn link(row: &[ValueRef<'_>]) -> Result<Link> {
+    Ok(Link {
+        id: columns::counter(row, 0)?,
+        seq: columns::counter(row, 1)?,
+        lamport: columns::counter(row, 2)?,
+        hash: EntryHash::from_bytes(columns::array(row, 3)?),
+        causal: CausalDigest::from_bytes(columns::array(row, 4)?),
+    })
+}
+
+/// The first sequence number of a log whose entry has an id above `after`: both grow together.
+pub(crate) fn first_seq_after<S: Sql + ?Sized>(sql: &S, log: i64, after: u64) -> Result<u64> {
+    let head = head(sql, log)?.map_or(0, |link| link.seq);
+    let (mut low, mut high) = (1, head + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match link_at(sql, log, middle)? {
+            Some(link) if link.id <= after => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}

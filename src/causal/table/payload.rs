@@ -1,0 +1,75 @@
+//! `vault_payload`: payloads above the inline threshold and attachments, once for each digest and tenant.
+
+use std::ops::ControlFlow;
+
+use super::{Table, blob, int, prefix};
+use crate::backend::{Sql, Value, columns};
+use crate::causal::hash::PayloadDigest;
+use crate::words::Result;
+
+pub(crate) const TABLE: Table = Table {
+    name: "vault_payload",
+    schema: &[
+        "CREATE TABLE vault_payload (\
+         id INTEGER PRIMARY KEY, \
+         tenant INTEGER NOT NULL, \
+         prefix INTEGER NOT NULL, \
+         digest BLOB NOT NULL, \
+         bytes BLOB NOT NULL) STRICT",
+        "CREATE INDEX vault_payload_prefix ON vault_payload (tenant, prefix)",
+    ],
+};
+
+/// The number of a tenant's payload with this digest.
+pub(crate) fn find<S: Sql + ?Sized>(sql: &S, tenant: u64, digest: &PayloadDigest) -> Result<Option<i64>> {
+    sql.first(
+        "SELECT id FROM vault_payload WHERE tenant = ? AND prefix = ? AND digest = ?",
+        &[int(tenant), Value::Int(prefix(digest.as_bytes())), blob(digest.as_bytes())],
+        |row| columns::int(row, 0),
+    )
+}
+
+/// The number of the payload, and whether it was not there yet.
+pub(crate) fn find_or_create<S: Sql + ?Sized>(
+    sql: &S,
+    tenant: u64,
+    digest: &PayloadDigest,
+    bytes: &[u8],
+) -> Result<(i64, bool)> {
+    if let Some(id) = find(sql, tenant, digest)? {
+        return Ok((id, false));
+    }
+    let id = sql.insert_returning(
+        TABLE.name,
+        "INSERT INTO vault_payload (tenant, prefix, digest, bytes) VALUES (?, ?, ?, ?) RETURNING id",
+        &[int(tenant), Value::Int(prefix(digest.as_bytes())), blob(digest.as_bytes()), blob(bytes)],
+    )?;
+    Ok((id, true))
+}
+
+/// The bytes of a payload.
+pub(crate) fn read<S: Sql + ?Sized>(sql: &S, id: i64) -> Result<Option<Vec<u8>>> {
+    sql.first("SELECT bytes FROM vault_payload WHERE id = ?", &[Value::Int(id)], |row| {
+        columns::blob(row, 0).map(<[u8]>::to_vec)
+    })
+}
+
+/// The stored digest of a payload.
+pub(crate) fn digest<S: Sql + ?Sized>(sql: &S, id: i64) -> Result<Option<(PayloadDigest, u64)>> {
+    sql.first("SELECT digest, length(bytes) FROM vault_payload WHERE id = ?", &[Value::Int(id)], |row| {
+        Ok((PayloadDigest::from_bytes(columns::array(row, 0)?), columns::counter(row, 1)?))
+    })
+}
+
+/// Shows every payload of a tenant: its number, its digest and the digest of its bytes.
+pub(crate) fn scan<S: Sql + ?Sized>(
+    sql: &S,
+    tenant: u64,
+    mut visit: impl FnMut(i64, PayloadDigest, PayloadDigest) -> Result<()>,
+) -> Result<()> {
+    sql.visit("SELECT id, digest, bytes FROM vault_payload WHERE tenant = ? ORDER BY id", &[int(tenant)], &mut |row| {
+        let digest = PayloadDigest::from_bytes(columns::array(row, 1)?);
+        visit(columns::int(row, 0)?, digest, PayloadDigest::of(columns::blob(row, 2)?))?;
+        Ok(ControlFlow::Continue(()))
+    })
+}

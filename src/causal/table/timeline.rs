@@ -1,0 +1,65 @@
+//! `vault_timeline`: the position order of each tenant's timelines.
+
+use super::{Table, blob, int, text};
+use crate::backend::{Sql, columns};
+use crate::causal::merkle::Frontier;
+use crate::words::limits::TIMELINES_MAX;
+use crate::words::{Result, StoreError};
+
+pub(crate) const TABLE: Table = Table {
+    name: "vault_timeline",
+    schema: &["CREATE TABLE vault_timeline (\
+               id INTEGER PRIMARY KEY, \
+               tenant TEXT NOT NULL, \
+               name TEXT NOT NULL, \
+               size INTEGER NOT NULL, \
+               peaks BLOB NOT NULL, \
+               UNIQUE (tenant, name)) STRICT"],
+};
+
+/// The timeline that every tenant begins with.
+pub(crate) const MAIN: &str = "main";
+
+/// A timeline's number and its Merkle tree, whose size is its last position.
+pub(crate) struct Timeline {
+    pub(crate) id: u64,
+    pub(crate) tree: Frontier,
+}
+
+/// `None` if the tenant has never appended.
+pub(crate) fn find<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Option<Timeline>> {
+    sql.first(
+        "SELECT id, size, peaks FROM vault_timeline WHERE tenant = ? AND name = ?",
+        &[text(tenant), text(name)],
+        |row| {
+            let tree = Frontier::from_bytes(columns::counter(row, 1)?, columns::blob(row, 2)?)?;
+            Ok(Timeline { id: columns::counter(row, 0)?, tree })
+        },
+    )
+}
+
+pub(crate) fn find_or_create<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Timeline> {
+    if let Some(timeline) = find(sql, tenant, name)? {
+        return Ok(timeline);
+    }
+    let tree = Frontier::new();
+    let id = sql.insert_returning(
+        TABLE.name,
+        "INSERT INTO vault_timeline (tenant, name, size, peaks) VALUES (?, ?, 0, ?) RETURNING id",
+        &[text(tenant), text(name), blob(&tree.to_bytes())],
+    )?;
+    let id = u64::try_from(id).unwrap_or(u64::MAX);
+    if id > TIMELINES_MAX {
+        return Err(StoreError::Limit { what: "the vault", found: id, limit: TIMELINES_MAX, unit: "timelines" });
+    }
+    Ok(Timeline { id, tree })
+}
+
+/// Stores the tree if the timeline still has the size it was read at.
+pub(crate) fn advance<S: Sql + ?Sized>(sql: &S, timeline: &Timeline, from: u64) -> Result<()> {
+    sql.exec_one(
+        TABLE.name,
+        "UPDATE vault_timeline SET size = ?, peaks = ? WHERE id = ? AND size = ?",
+        &[int(timeline.tree.size()), blob(&timeline.tree.to_bytes()), int(timeline.id), int(from)],
+    )
+}

@@ -1,0 +1,236 @@
+//! What verification can say, and no more than that.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::causal::fingerprint::Fingerprint;
+use crate::causal::merkle::TreeHead;
+use crate::words::ChainRule;
+
+/// A tree head that was kept where the store's owner cannot change it: what tells a rolled-back store from a short one.
+///
+/// ```
+/// use causal_vault::{Event, TailVerdict, Vault};
+///
+/// let vault = Vault::in_memory()?;
+/// let alice = vault.named_writer("alice")?;
+/// alice.commit(Event::raw("note", b"one").stream("demo"))?;
+/// let anchor = vault.tree_head()?.into();
+/// alice.commit(Event::raw("note", b"two").stream("demo"))?;
+/// assert_eq!(vault.verify(&[anchor])?.tail, TailVerdict::Consistent { anchored: 1 });
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Anchor {
+    /// Entries in the tree.
+    pub size: u64,
+    /// Its RFC 6962 root.
+    pub root: [u8; 32],
+}
+
+impl From<TreeHead> for Anchor {
+    fn from(head: TreeHead) -> Self {
+        Self { size: head.size, root: head.root }
+    }
+}
+
+/// The first place where something stored is not what it must be.
+///
+/// ```
+/// use causal_vault::Vault;
+///
+/// let report = Vault::in_memory()?.verify(&[])?;
+/// assert!(report.breaks.is_empty());
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Break {
+    /// The position, where one is concerned.
+    pub position: Option<u64>,
+    /// The sequence number in its log, where one is concerned.
+    pub seq: Option<u64>,
+    /// The rule that does not hold.
+    pub rule: ChainRule,
+    /// What is there.
+    pub found: String,
+    /// What must be there.
+    pub expected: String,
+}
+
+impl Break {
+    pub(crate) fn new(
+        position: Option<u64>,
+        seq: Option<u64>,
+        rule: ChainRule,
+        found: impl ToString,
+        expected: impl ToString,
+    ) -> Self {
+        Self { position, seq, rule, found: found.to_string(), expected: expected.to_string() }
+    }
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.rule)?;
+        if let Some(position) = self.position {
+            write!(f, " at position {position}")?;
+        }
+        if let Some(seq) = self.seq {
+            write!(f, " (entry {seq} of its log)")?;
+        }
+        write!(f, ": found {}, expected {}", self.found, self.expected)
+    }
+}
+
+/// What holds for one log.
+///
+/// ```
+/// use causal_vault::{Event, LogVerdict, Vault};
+///
+/// let vault = Vault::in_memory()?;
+/// vault.named_writer("alice")?.commit(Event::raw("note", b"one").stream("demo"))?;
+/// assert_eq!(vault.verify(&[])?.logs[0].verdict, LogVerdict::Unsigned);
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogVerdict {
+    /// Every rule holds, and an anchor held elsewhere covers every entry.
+    Anchored,
+    /// A rule does not hold; nothing is said about what follows it in this log.
+    Broken(Break),
+    /// Every rule holds and signatures cover every entry; no anchor says that none was cut off.
+    SignedUnanchored,
+    /// Every rule holds; whoever can write the file could have written this log.
+    Unsigned,
+}
+
+/// One log and what holds for it.
+///
+/// ```
+/// use causal_vault::{Event, Vault};
+///
+/// let vault = Vault::in_memory()?;
+/// vault.named_writer("alice")?.commit(Event::raw("note", b"one").stream("demo"))?;
+/// let report = vault.verify(&[])?;
+/// assert_eq!((&*report.logs[0].stream, &*report.logs[0].writer_name), ("demo", "alice"));
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogReport {
+    /// The stream.
+    pub stream: Arc<str>,
+    /// The writer.
+    pub writer: Fingerprint,
+    /// The writer's name, or its fingerprint in hex.
+    pub writer_name: Arc<str>,
+    /// The epoch.
+    pub epoch: u32,
+    /// Entries that were checked.
+    pub entries: u64,
+    /// Entries up to the last signature, which covers them all.
+    pub signed: u64,
+    /// What holds.
+    pub verdict: LogVerdict,
+}
+
+/// What the anchors say about the end of the timeline.
+///
+/// ```
+/// use causal_vault::{TailVerdict, Vault};
+///
+/// assert_eq!(Vault::in_memory()?.verify(&[])?.tail, TailVerdict::Unanchored);
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TailVerdict {
+    /// Everything that was anchored is there, unchanged.
+    Consistent {
+        /// The size of the newest anchor.
+        anchored: u64,
+    },
+    /// What is there is not what was anchored.
+    Diverged {
+        /// The smallest anchored size at which the roots differ.
+        at: u64,
+    },
+    /// Entries that were anchored are missing.
+    Truncated {
+        /// The size of the smallest anchor that is not reached.
+        anchored: u64,
+        /// The entries that are there.
+        found: u64,
+    },
+    /// Without an anchor a rolled-back store cannot be told from a short one.
+    Unanchored,
+}
+
+/// What verification found.
+///
+/// ```
+/// use causal_vault::{Event, Vault};
+///
+/// let vault = Vault::in_memory()?;
+/// vault.named_writer("alice")?.commit(Event::raw("note", b"one").stream("demo"))?;
+/// let report = vault.verify(&[])?;
+/// assert!(report.is_intact());
+/// println!("{report}");
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// The tree over the entries that are there.
+    pub tree: TreeHead,
+    /// Each log.
+    pub logs: Vec<LogReport>,
+    /// What is broken outside of any one log: positions, edges, shared payloads, the stored tree head.
+    pub breaks: Vec<Break>,
+    /// What the anchors say.
+    pub tail: TailVerdict,
+}
+
+impl VerifyReport {
+    pub(super) fn new(logs: Vec<LogReport>, breaks: Vec<Break>, tree: TreeHead, tail: TailVerdict) -> Self {
+        Self { tree, logs, breaks, tail }
+    }
+
+    /// Whether every rule holds and no anchor is contradicted. It does not mean signed, or anchored: read the verdicts.
+    ///
+    /// ```
+    /// use causal_vault::Vault;
+    ///
+    /// assert!(Vault::in_memory()?.verify(&[])?.is_intact());
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn is_intact(&self) -> bool {
+        self.breaks.is_empty()
+            && !self.logs.iter().any(|log| matches!(log.verdict, LogVerdict::Broken(_)))
+            && !matches!(self.tail, TailVerdict::Diverged { .. } | TailVerdict::Truncated { .. })
+    }
+}
+
+impl fmt::Display for VerifyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.is_intact() { "intact" } else { "BROKEN" };
+        write!(f, "{verdict}: {} entries in {} logs", self.tree.size, self.logs.len())?;
+        match self.tail {
+            TailVerdict::Consistent { anchored } => write!(f, ", anchored up to {anchored}")?,
+            TailVerdict::Diverged { at } => write!(f, ", diverged from the anchor at {at}")?,
+            TailVerdict::Truncated { anchored, found } => write!(f, ", cut from {anchored} to {found} entries")?,
+            TailVerdict::Unanchored => write!(f, ", unanchored")?,
+        }
+        for log in &self.logs {
+            if let LogVerdict::Broken(broken) = &log.verdict {
+                write!(f, "\n  stream {:?} writer {:?}: {broken}", log.stream, log.writer_name)?;
+            }
+        }
+        for broken in &self.breaks {
+            write!(f, "\n  {broken}")?;
+        }
+        Ok(())
+    }
+}
