@@ -4,8 +4,8 @@
 
 mod backend;
 mod causal;
-mod vault;
 pub mod manual;
+mod vault;
 mod words;
 
 #[cfg(feature = "conformance")]
@@ -15,7 +15,13 @@ pub use backend::{
     Value, ValueRef, Visitor,
 };
 pub use causal::{
-    CommitEvent, Doorbell, Fingerprint, Generation, Signer, SigningKey, Subscription, SubscriptionId, TreeHead,
+    Anchor, Break, CausalDigest, CommitEvent, Doorbell, Entry, EntryHash, EntryV1, EventRef, Extension, Extensions,
+    Fingerprint, Generation, LogReader, LogReport, LogVerdict, PayloadDigest, Realm, Scheme, Signer, SigningKey,
+    Subscription, SubscriptionId, TailVerdict, TreeHead, VerifyReport, WriterLog, causal_hash, embedding_digest,
     tree_root, verify_entry_signature,
+};
+pub use vault::{
+    Cursor, Event, EventHeader, EventId, EventKey, Events, Filter, Lineage, Position, Receipt, StoredEvent, Vault,
+    VaultBuilder, VaultTransaction, Writer,
 };
 pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, limits};

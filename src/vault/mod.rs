@@ -1,4 +1,31 @@
-//! What agent crates link.
+//! The vault: what crates that write agents link.
 
+mod bell;
 mod codec;
+mod cursor;
+mod event;
+mod filter;
+mod find;
+mod header;
+mod lineage;
+mod lookup;
 mod messagepack;
+mod open;
+mod read;
+mod receipt;
+mod record;
+mod transaction;
+mod writer;
+
+pub use cursor::Cursor;
+pub use event::Event;
+pub use filter::Filter;
+pub use find::EventKey;
+pub use header::{EventHeader, EventId, Position};
+pub use lineage::Lineage;
+pub use open::{Vault, VaultBuilder};
+pub use read::Events;
+pub use receipt::Receipt;
+pub use record::StoredEvent;
+pub use transaction::VaultTransaction;
+pub use writer::Writer;

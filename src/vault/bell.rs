@@ -1,0 +1,68 @@
+//! Waking those who wait for commits.
+
+use super::filter::Filter;
+use super::header::EventHeader;
+use super::open::Vault;
+use crate::causal::{CommitEvent, Doorbell, Subscription};
+
+/// The bells of one tenant.
+#[derive(Default)]
+pub(super) struct Bells {
+    pub(super) commits: Doorbell,
+    pub(super) headers: Doorbell<EventHeader>,
+}
+
+impl Bells {
+    /// Announces what a transaction committed; after the commit, outside of every lock.
+    pub(super) fn ring(&self, headers: &[EventHeader]) {
+        for header in headers {
+            if self.commits.subscribers() > 0 {
+                self.commits.ring(&CommitEvent {
+                    stream: header.stream.to_string(),
+                    writer: header.writer_name.to_string(),
+                    seq: header.seq,
+                    content_hash: header.hash.into(),
+                });
+            }
+            self.headers.ring(header);
+        }
+    }
+
+    /// Whether anybody listens: otherwise no header needs to be made.
+    pub(super) fn is_watched(&self) -> bool {
+        self.commits.subscribers() + self.headers.subscribers() > 0
+    }
+}
+
+impl Vault {
+    /// Calls `f` with the header of each event that the filter wants, after its commit through a handle of this vault,
+    /// on the thread that committed. It ends when the guard is dropped.
+    ///
+    /// A hint and not the truth: events of other processes do not ring here. A [`Cursor`](crate::Cursor) misses none.
+    /// Callbacks run outside every lock; a panic in one is contained and counted by the [`Doorbell`].
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use causal_vault::{Event, Filter, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let (send, receive) = mpsc::channel();
+    /// let guard = vault.subscribe(Filter::kind("ledger.*"), move |header| {
+    ///     let _ = send.send(header.seq);
+    /// });
+    /// vault.named_writer("alice")?.commit(Event::raw("ledger.mint", "5").stream("ledger"))?;
+    /// assert_eq!(receive.try_recv(), Ok(1));
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn subscribe(
+        &self,
+        filter: Filter,
+        f: impl Fn(&EventHeader) + Send + Sync + 'static,
+    ) -> Subscription<EventHeader> {
+        self.bells().headers.subscribe_guarded(move |header| {
+            if filter.matches(header) {
+                f(header);
+            }
+        })
+    }
+}

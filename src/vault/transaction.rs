@@ -1,0 +1,190 @@
+//! A consumer's own SQL and appends, atomic together.
+
+use std::cell::RefCell;
+
+use super::event::Event;
+use super::header::EventHeader;
+use super::open::Vault;
+use super::receipt::Receipt;
+use super::writer::Writer;
+use crate::backend::{Access, Row, Transaction, Value};
+use crate::causal::Extensions;
+use crate::causal::append::Appender;
+use crate::causal::draft::{Author, Draft};
+use crate::causal::writer_log::check_batch;
+use crate::words::{Result, StoreError};
+
+/// An open transaction on a vault: appends, and SQL on the consumer's own tables. See [`Vault::transaction`].
+///
+/// ```
+/// use causal_vault::{Event, StoreError, Value, Vault};
+///
+/// let vault = Vault::in_memory()?;
+/// vault.backend().exec("CREATE TABLE balance (name TEXT PRIMARY KEY, amount INTEGER)", &[])?;
+/// let alice = vault.named_writer("alice")?;
+/// vault.transaction(|tx| {
+///     tx.append(&alice, Event::new("ledger.mint", &5)?.stream("ledger"))?;
+///     tx.exec("INSERT INTO balance VALUES ('alice', 5)", &[])?;
+///     Ok::<_, StoreError>(())
+/// })?;
+/// assert_eq!(vault.backend().query("SELECT amount FROM balance", &[])?, vec![vec![Value::Int(5)]]);
+/// # Ok::<(), StoreError>(())
+/// ```
+pub struct VaultTransaction<'t> {
+    vault: &'t Vault,
+    sql: &'t dyn Transaction,
+    appender: RefCell<Appender<'t>>,
+    committed: RefCell<Committed>,
+}
+
+/// What is announced if the transaction commits.
+#[derive(Default)]
+struct Committed {
+    headers: Vec<EventHeader>,
+    events: usize,
+    bytes: usize,
+}
+
+impl Vault {
+    /// Runs `body` in one transaction that holds the write lock: what it appends and what it writes into the consumer's
+    /// own tables is stored together, or not at all. It is rolled back when `body` returns an error or panics.
+    ///
+    /// The outbox, the projection and the adoption path in one. Subscribers are told after the commit. A commit through
+    /// a [`Writer`] on the same thread within `body` is an error: append through the transaction.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Filter, StoreError, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let alice = vault.named_writer("alice")?;
+    /// let failed = vault.transaction(|tx| {
+    ///     tx.append(&alice, Event::raw("note", "never mind").stream("conv:demo"))?;
+    ///     Err::<(), _>(StoreError::Backend("changed my mind".into()))
+    /// });
+    /// assert!(failed.is_err());
+    /// assert_eq!(vault.events(Filter::all())?.count(), 0);
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    pub fn transaction<T, E: From<StoreError>>(
+        &self,
+        body: impl FnOnce(&VaultTransaction<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.transact(body)
+    }
+
+    pub(super) fn transact<T, E: From<StoreError>>(
+        &self,
+        body: impl FnOnce(&VaultTransaction<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let sql = self.db().begin(Access::Write)?;
+        let appender = Appender::open(&*sql, self.tenant(), self.settings().inline_bytes)?;
+        let tx = VaultTransaction {
+            vault: self,
+            sql: &*sql,
+            appender: RefCell::new(appender),
+            committed: RefCell::default(),
+        };
+        let value = body(&tx)?;
+        let VaultTransaction { appender, committed, .. } = tx;
+        appender.into_inner().finish()?;
+        sql.commit()?;
+        self.bells().ring(&committed.into_inner().headers);
+        Ok(value)
+    }
+}
+
+impl VaultTransaction<'_> {
+    /// Appends an event; later ones in the transaction can name it as a parent at once.
+    ///
+    /// ```
+    /// use causal_vault::{Event, StoreError, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let alice = vault.named_writer("alice")?;
+    /// vault.transaction(|tx| {
+    ///     let plan = tx.append(&alice, Event::raw("plan", "do it").stream("plans"))?;
+    ///     tx.append(&alice, Event::raw("step", "done").stream("plans").parent(&plan))
+    /// })?;
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    pub fn append(&self, writer: &Writer, event: Event) -> Result<Receipt> {
+        let home = writer.vault();
+        if home.realm() != self.vault.realm() || home.tenant() != self.vault.tenant() {
+            return Err(StoreError::Invalid {
+                what: "writer",
+                reason: format!(
+                    "it writes to tenant {:?} of vault {}, and this transaction is on tenant {:?} of vault {}",
+                    home.tenant(),
+                    home.realm(),
+                    self.vault.tenant(),
+                    self.vault.realm()
+                ),
+            });
+        }
+        self.append_draft(writer.author(), &event.draft(self.vault.settings().payload_bytes)?)
+    }
+
+    /// Runs one statement on the consumer's own tables and returns the number of rows it changed.
+    ///
+    /// ```
+    /// use causal_vault::{StoreError, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// vault.transaction(|tx| tx.exec("CREATE TABLE mine (x INTEGER)", &[]))?;
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    pub fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.sql.exec(sql, params)
+    }
+
+    /// Runs one query on the consumer's own tables.
+    ///
+    /// ```
+    /// use causal_vault::{StoreError, Value, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let rows = vault.transaction(|tx| tx.query("SELECT ?", &[Value::Int(7)]))?;
+    /// assert_eq!(rows, vec![vec![Value::Int(7)]]);
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    pub fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        self.sql.query(sql, params)
+    }
+
+    pub(super) fn sql(&self) -> &dyn Transaction {
+        self.sql
+    }
+
+    pub(super) fn vault(&self) -> &Vault {
+        self.vault
+    }
+
+    pub(super) fn append_draft(&self, author: &Author, draft: &Draft<'_>) -> Result<Receipt> {
+        let mut committed = self.committed.borrow_mut();
+        let (events, bytes) = (committed.events + 1, committed.bytes + draft.bytes());
+        check_batch(events, bytes)?;
+        let appended = self.appender.borrow_mut().append(author, draft)?;
+        (committed.events, committed.bytes) = (events, bytes);
+        let receipt = Receipt::from(&appended);
+        if appended.is_new && self.vault.bells().is_watched() {
+            committed.headers.push(EventHeader {
+                id: receipt.id,
+                parents: appended.parents,
+                timestamp: draft.ts_ms,
+                digest: appended.causal,
+                kind: draft.kind.into(),
+                stream: appended.reference.stream,
+                writer: receipt.writer,
+                writer_name: author.identity.label(),
+                seq: receipt.seq,
+                position: receipt.position,
+                hash: receipt.hash,
+                lamport: appended.lamport,
+                payload_digest: draft.digest,
+                payload_len: draft.payload.len() as u64,
+                extensions: Extensions::decode(&draft.extensions)?.iter().collect(),
+            });
+        }
+        Ok(receipt)
+    }
+}

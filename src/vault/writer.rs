@@ -1,0 +1,134 @@
+//! A writer's handle on a vault.
+
+use std::sync::Arc;
+
+use super::event::Event;
+use super::open::Vault;
+use super::receipt::Receipt;
+use crate::causal::draft::{Author, Signing};
+use crate::causal::writer::Identity;
+use crate::causal::{Fingerprint, Signer};
+use crate::words::Result;
+
+/// Commits events under one identity.
+///
+/// ```
+/// use causal_vault::{Event, SigningKey, Vault};
+///
+/// let vault = Vault::in_memory()?;
+/// let alice = vault.writer(SigningKey::from_bytes(&[7; 32]))?;
+/// let receipt = alice.commit(Event::new("chat.message", "hello")?.stream("conv:demo"))?;
+/// assert_eq!(receipt.writer, alice.id());
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone)]
+pub struct Writer {
+    vault: Vault,
+    author: Author,
+}
+
+impl Vault {
+    /// A writer that signs every entry with an ed25519 key: a [`SigningKey`](crate::SigningKey), or a [`Signer`] of the
+    /// caller's that keeps the key elsewhere.
+    ///
+    /// ```
+    /// use causal_vault::{SigningKey, Vault};
+    ///
+    /// let alice = Vault::in_memory()?.writer(SigningKey::from_bytes(&[7; 32]))?;
+    /// assert_eq!(alice.id().to_hex()[..8], *"0871f3aa");
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn writer(&self, signer: impl Signer + 'static) -> Result<Writer> {
+        let identity = Identity::signed(signer.public_key());
+        Ok(Writer { vault: self.clone(), author: Author { identity, signing: Signing::Each(Arc::new(signer)) } })
+    }
+
+    /// A writer that has a name and no key: it can sign nothing, and whoever can write the file can write in its name.
+    ///
+    /// ```
+    /// use causal_vault::Vault;
+    ///
+    /// let alice = Vault::in_memory()?.named_writer("alice")?;
+    /// assert_eq!(alice.id().to_hex()[..8], *"e06d30fb");
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn named_writer(&self, name: &str) -> Result<Writer> {
+        let identity = Identity::named(name)?;
+        Ok(Writer { vault: self.clone(), author: Author { identity, signing: Signing::Never } })
+    }
+}
+
+impl Writer {
+    /// Signs only the last entry of each transaction in a stream: through the chain it covers the ones before it, at a
+    /// fraction of the cost. Of no effect on a named writer.
+    ///
+    /// ```
+    /// use causal_vault::{Event, SigningKey, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let alice = vault.writer(SigningKey::from_bytes(&[7; 32]))?.signing_last();
+    /// alice.commit_batch((0..100).map(|n| Event::raw("tick", vec![n]).stream("clock")))?;
+    /// assert_eq!(vault.verify(&[])?.logs[0].signed, 100);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn signing_last(mut self) -> Self {
+        if let Signing::Each(signer) = self.author.signing {
+            self.author.signing = Signing::Last(signer);
+        }
+        self
+    }
+
+    /// Who this writer is.
+    ///
+    /// ```
+    /// use causal_vault::{Fingerprint, Vault};
+    ///
+    /// let alice = Vault::in_memory()?.named_writer("alice")?;
+    /// assert_eq!(alice.id(), Fingerprint::named("alice")?);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn id(&self) -> Fingerprint {
+        self.author.identity.id()
+    }
+
+    /// Commits one event: when it returns, the event is stored at the vault's durability.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let receipt = vault.named_writer("alice")?.commit(Event::new("note", "hi")?.stream("conv:demo"))?;
+    /// assert_eq!(receipt.seq, 1);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn commit(&self, event: Event) -> Result<Receipt> {
+        let draft = event.draft(self.vault.settings().payload_bytes)?;
+        self.vault.transact(|tx| tx.append_draft(&self.author, &draft))
+    }
+
+    /// Commits several events in one transaction: all of them, or none. At most 4,096 and 16 MiB.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let events = ["one", "two"].map(|text| Event::raw("note", text).stream("conv:demo"));
+    /// let receipts = vault.named_writer("alice")?.commit_batch(events)?;
+    /// assert_eq!(receipts.iter().map(|receipt| receipt.seq).collect::<Vec<_>>(), [1, 2]);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn commit_batch(&self, events: impl IntoIterator<Item = Event>) -> Result<Vec<Receipt>> {
+        let events: Vec<Event> = events.into_iter().collect();
+        let drafts =
+            events.iter().map(|event| event.draft(self.vault.settings().payload_bytes)).collect::<Result<Vec<_>>>()?;
+        self.vault.transact(|tx| drafts.iter().map(|draft| tx.append_draft(&self.author, draft)).collect())
+    }
+
+    pub(super) fn author(&self) -> &Author {
+        &self.author
+    }
+
+    pub(super) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+}
