@@ -106,3 +106,8 @@ pub use vault::{
     VaultBuilder, VaultTransaction, Writer,
 };
 pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, limits};
+
+/// The README's code runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
