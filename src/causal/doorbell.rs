@@ -58,10 +58,10 @@ impl<E> Clone for Doorbell<E> {
     }
 }
 
-impl<E> Default for Doorbell<E> {
+// Of commits only, so that `Doorbell::default()` needs no type beside it.
+impl Default for Doorbell {
     fn default() -> Self {
-        let subscribers = Mutex::new(Subscribers { last: 0, list: Vec::new() });
-        Self { shared: Arc::new(Shared { subscribers, panics: AtomicU64::new(0) }) }
+        Self::of_any()
     }
 }
 
@@ -107,6 +107,12 @@ impl Doorbell {
 }
 
 impl<E> Doorbell<E> {
+    /// A bell that tells of whatever it is rung with.
+    pub(crate) fn of_any() -> Self {
+        let subscribers = Mutex::new(Subscribers { last: 0, list: Vec::new() });
+        Self { shared: Arc::new(Shared { subscribers, panics: AtomicU64::new(0) }) }
+    }
+
     /// Calls `f` at every later [`ring`](Self::ring), for as long as a clone of the bell lives or until the returned id
     /// is [unsubscribed](Self::unsubscribe).
     ///

@@ -6,10 +6,15 @@ use super::open::Vault;
 use crate::causal::{CommitEvent, Doorbell, Subscription};
 
 /// The bells of one tenant.
-#[derive(Default)]
 pub(super) struct Bells {
     pub(super) commits: Doorbell,
     pub(super) headers: Doorbell<EventHeader>,
+}
+
+impl Default for Bells {
+    fn default() -> Self {
+        Self { commits: Doorbell::new(), headers: Doorbell::of_any() }
+    }
 }
 
 impl Bells {
