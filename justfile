@@ -16,6 +16,10 @@ clippy:
 test:
     @bash .ci/steps test
 
+# The tests of the project that moves from agent-store, over agent-store itself.
+peer:
+    @bash .ci/steps peer
+
 # The documentation; a warning is an error.
 doc:
     @bash .ci/steps doc

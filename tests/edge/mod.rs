@@ -1,1 +1,6 @@
 //! Tests of `src/edge` through the public API.
+
+use causal_vault as store;
+
+mod agent_store_units;
+mod consumer;
