@@ -3,6 +3,8 @@
 mod error;
 pub mod limits;
 mod names;
+mod rule;
 
-pub use error::{ChainRule, EngineError, ErrorKind, Result, StoreError};
+pub use error::{EngineError, ErrorKind, Result, StoreError};
 pub(crate) use names::check_name;
+pub use rule::ChainRule;
