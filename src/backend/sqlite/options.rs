@@ -32,6 +32,7 @@ pub struct SqliteOptions {
     durability: Durability,
     pub(super) network_files: bool,
     foreign_application: bool,
+    read_only: bool,
 }
 
 impl Default for SqliteOptions {
@@ -41,6 +42,7 @@ impl Default for SqliteOptions {
             durability: Durability::default(),
             network_files: false,
             foreign_application: false,
+            read_only: false,
         }
     }
 }
@@ -113,6 +115,27 @@ impl SqliteOptions {
         self
     }
 
+    /// Opens an existing file to read it, whoever it belongs to, and never changes it. No vault can be opened over it: it
+    /// is what [`import_agent_store`](crate::import_agent_store) reads from. SQLite keeps a `-wal` and a `-shm` file
+    /// beside a database in WAL mode even for a reader, so that its folder must be writable.
+    ///
+    /// ```
+    /// use causal_vault::{Backend, ErrorKind, SqliteBackend, SqliteOptions};
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let path = folder.path().join("notes.db");
+    /// assert!(SqliteOptions::new().read_only(true).open(&path).is_err());
+    /// SqliteBackend::open(&path)?.exec("CREATE TABLE note (body TEXT)", &[])?;
+    /// let reader = SqliteOptions::new().read_only(true).open(&path)?;
+    /// assert!(reader.query("SELECT body FROM note", &[])?.is_empty());
+    /// assert_eq!(reader.exec("DELETE FROM note", &[]).unwrap_err().kind(), ErrorKind::Denied);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
     /// Opens or creates the database file at `path`. See [`SqliteBackend::open`].
     ///
     /// ```
@@ -170,7 +193,9 @@ impl SqliteOptions {
     fn start(&self, place: Place) -> Result<SqliteBackend> {
         let backend = SqliteBackend::closed(place, self.clone());
         let first = backend.session_with(|| backend.place.create(self))?;
-        preflight::check(first.connection(), &backend.place)?;
+        if !backend.place.reads_only(self) {
+            preflight::check(first.connection(), &backend.place)?;
+        }
         Ok(backend)
     }
 }
@@ -194,6 +219,11 @@ impl Place {
         }
     }
 
+    /// Whether nothing may be written: only a file can be there already.
+    fn reads_only(&self, options: &SqliteOptions) -> bool {
+        options.read_only && matches!(self, Self::File(_))
+    }
+
     /// The first connection, which creates the file where there is none.
     pub(super) fn create(&self, options: &SqliteOptions) -> Result<Connection> {
         self.open(options, OpenFlags::SQLITE_OPEN_CREATE)
@@ -206,7 +236,12 @@ impl Place {
     }
 
     fn open(&self, options: &SqliteOptions, create: OpenFlags) -> Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+        let access = if self.reads_only(options) {
+            OpenFlags::SQLITE_OPEN_READ_ONLY
+        } else {
+            OpenFlags::SQLITE_OPEN_READ_WRITE | create
+        };
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = match self {
             Self::Adopted(None) => {
                 return Err(StoreError::Unsupported {
@@ -229,6 +264,10 @@ impl Place {
         self.harden(conn, options).map_err(explain)?;
         if matches!(self, Self::Adopted(_)) {
             return Ok(());
+        }
+        if self.reads_only(options) {
+            // A file that is no database is refused here, and not at the first statement.
+            return conn.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(explain);
         }
         // Before anything is changed in a file that may be another application's.
         if !options.foreign_application {
