@@ -85,6 +85,7 @@
 
 mod backend;
 mod causal;
+mod edge;
 pub mod manual;
 mod vault;
 mod words;
@@ -101,6 +102,7 @@ pub use causal::{
     Subscription, SubscriptionId, TailVerdict, TreeHead, VerifyReport, WriterLog, causal_hash, embedding_digest,
     tree_root, verify_entry_signature,
 };
+pub use edge::{ImportReport, ImportedLog, import_agent_store, verify_agent_store_import};
 pub use vault::{
     Cursor, Event, EventHeader, EventId, EventKey, Events, Filter, Lineage, Position, Receipt, StoredEvent, Vault,
     VaultBuilder, VaultTransaction, Writer,

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::table::agent_store;
 use crate::backend::{Backend, Dialect, Value, columns};
 use crate::words::limits::COUNTER_MAX;
 use crate::words::{Result, StoreError, check_name};
@@ -58,6 +59,9 @@ impl Generation {
 
     /// Creates the table if it is not there.
     ///
+    /// Where agent-store left counters in the same database that were not imported, this is
+    /// [`StoreError::NotImported`]: they would start again at 0. See [`import_agent_store`](crate::import_agent_store).
+    ///
     /// ```
     /// use causal_vault::{Generation, SqliteBackend};
     ///
@@ -67,6 +71,21 @@ impl Generation {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn ensure_schema(db: &dyn Backend) -> Result<()> {
+        Self::create(db)?;
+        if !agent_store::has_generations(db)? {
+            return Ok(());
+        }
+        for (key, left) in agent_store::generations(db)? {
+            let found = if check_name("generation", &key).is_ok() { Self::new(&key).current(db)? } else { 0 };
+            if found < left {
+                return Err(StoreError::NotImported { what: format!("generation {key:?}"), left, found });
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates the table if it is not there.
+    pub(crate) fn create(db: &dyn Backend) -> Result<()> {
         db.check()?;
         let schema = match db.dialect() {
             Dialect::Postgres => POSTGRES,

@@ -64,6 +64,7 @@ macro_rules! context {
     };
 }
 
+context!(AGENT_STORE_IMPORT, "agent-store-import");
 context!(CAUSAL, "causal");
 context!(EMBEDDING, "embedding");
 context!(ENTRY, "entry");
@@ -156,6 +157,14 @@ impl Realm {
 /// The digest of an embedding's little-endian bytes.
 pub(crate) fn embedding(values: &[u8]) -> [u8; 32] {
     derive(&EMBEDDING, &[values])
+}
+
+/// What the ids of imported events are made from: the same entry of the same store has the same id in every import.
+pub(crate) fn agent_store_import(stream: &str, writer: &str, first_seq: u64, seq: u64, hash: &[u8; 32]) -> [u8; 32] {
+    let mut scope = Vec::with_capacity(2 * 129);
+    put_name(&mut scope, stream);
+    put_name(&mut scope, writer);
+    derive(&AGENT_STORE_IMPORT, &[&scope, &first_seq.to_be_bytes(), &seq.to_be_bytes(), hash])
 }
 
 /// The identity of a named writer, which can sign nothing.

@@ -10,7 +10,7 @@ mod entry;
 mod extension;
 mod fingerprint;
 mod generation;
-mod hash;
+pub(crate) mod hash;
 mod id;
 pub(crate) mod merkle;
 mod reference;

@@ -10,18 +10,18 @@ use super::extension::Extension;
 use super::fingerprint::Fingerprint;
 use super::schema;
 use super::table::entry::{Row, StoredPayload};
-use super::table::{entry, log, payload, timeline, writer};
+use super::table::{agent_store, entry, log, payload, timeline, writer};
 use super::verify;
 use super::writer::Identity;
 use crate::backend::{Access, Backend};
 use crate::words::limits::{BATCH_BYTES, BATCH_EVENTS, PAYLOAD_BYTES_DEFAULT};
-use crate::words::{Result, StoreError};
+use crate::words::{Result, StoreError, check_name};
 
 /// The tenant that a [`WriterLog`] appends to.
 pub(crate) const DEFAULT_TENANT: &str = "default";
 
 /// The kind of the events that a [`WriterLog`] appends.
-const KIND: &str = "log.entry";
+pub(crate) const KIND: &str = "log.entry";
 
 /// One entry of a writer's log.
 ///
@@ -73,8 +73,26 @@ pub struct WriterLog;
 
 impl WriterLog {
     /// Creates the vault's tables where there are none, and checks them where there are. Idempotent.
+    ///
+    /// Where agent-store left logs in the same database that were not imported, this is [`StoreError::NotImported`]: an
+    /// empty log under the name of a full one would pass for all there is. See
+    /// [`import_agent_store`](crate::import_agent_store).
     pub fn ensure_schema(db: &dyn Backend) -> Result<()> {
-        schema::ensure(db)
+        schema::ensure(db)?;
+        if !agent_store::has_logs(db)? {
+            return Ok(());
+        }
+        let (mut stream, mut writer) = (String::new(), String::new());
+        while let Some((next_stream, next_writer, left)) = agent_store::log_after(db, &stream, &writer)? {
+            (stream, writer) = (next_stream, next_writer);
+            let importable = check_name("stream", &stream).and(check_name("writer", &writer)).is_ok();
+            let found = if importable { head_seq(db, &stream, &writer)? } else { 0 };
+            if found < left {
+                let what = format!("stream {stream:?} writer {writer:?}");
+                return Err(StoreError::NotImported { what, left, found });
+            }
+        }
+        Ok(())
     }
 
     /// Appends a payload of up to 1 MiB and returns its entry.
@@ -276,6 +294,12 @@ fn find(db: &dyn Backend, stream: &str, writer: &str) -> Result<VecDeque<(u32, i
         }
     }
     Ok(VecDeque::new())
+}
+
+/// The number of the newest entry, 0 in an empty log.
+pub(crate) fn head_seq(db: &dyn Backend, stream: &str, writer: &str) -> Result<u64> {
+    let Some((_, log)) = find(db, stream, writer)?.into_iter().next_back() else { return Ok(0) };
+    Ok(entry::head(db, log)?.map_or(0, |link| link.seq))
 }
 
 fn page(db: &dyn Backend, writer: &str, log: i64, from: u64, limit: usize) -> Result<Vec<Entry>> {

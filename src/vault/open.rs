@@ -199,6 +199,11 @@ impl Vault {
         verify::tenant(self.db(), &self.tenant, anchors)
     }
 
+    /// The largest payload it accepts, in bytes.
+    pub(crate) fn payload_limit(&self) -> usize {
+        self.store.settings.payload_bytes
+    }
+
     pub(super) fn db(&self) -> &dyn Backend {
         &*self.store.db
     }

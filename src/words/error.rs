@@ -116,6 +116,33 @@ pub enum StoreError {
         differs: &'static str,
     },
 
+    /// The vault has a log under the names of one that is to be imported, and the two went different ways.
+    #[error(
+        "entry {seq} of stream {stream:?} writer {writer:?} in the vault was not imported from this store, whose log has an entry {seq} of its own; import into another vault"
+    )]
+    ImportConflict {
+        /// The log's stream.
+        stream: String,
+        /// The log's writer.
+        writer: String,
+        /// The newest entry that both should have.
+        seq: u64,
+    },
+
+    /// An entry of another store cannot be imported. Nothing of that store was.
+    #[error("entry {seq} of stream {stream:?} writer {writer:?} cannot be imported: {cause}")]
+    ImportRefused {
+        /// The entry's stream.
+        stream: String,
+        /// The entry's writer.
+        writer: String,
+        /// The entry's sequence number, as it stands there.
+        seq: i64,
+        /// Why not; the [`kind`](StoreError::kind) is this error's.
+        #[source]
+        cause: Box<StoreError>,
+    },
+
     /// Input that no limit describes: the message says what to give instead.
     #[error("invalid {what}: {reason}")]
     Invalid {
@@ -184,6 +211,17 @@ pub enum StoreError {
         current: u64,
         /// The value that was asked for.
         attempted: u64,
+    },
+
+    /// agent-store left more than was imported, and going on would hide it.
+    #[error("agent-store left {what} at {left} and here it is at {found}; call import_agent_store before going on")]
+    NotImported {
+        /// The log or the generation.
+        what: String,
+        /// Where agent-store left it.
+        left: u64,
+        /// Where the vault has it.
+        found: u64,
     },
 
     /// What was looked up is not there.
@@ -267,10 +305,13 @@ impl StoreError {
             Self::Backend(_) | Self::Signer(_) => ErrorKind::Backend,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Engine(engine) => engine.kind,
+            Self::ImportRefused { cause, .. } => cause.kind(),
             Self::ChainBroken { .. } | Self::Corrupt { .. } | Self::MalformedRow(_) => ErrorKind::Corrupt,
             Self::HeadMoved { .. }
             | Self::IdempotencyConflict { .. }
+            | Self::ImportConflict { .. }
             | Self::NonMonotonicGeneration { .. }
+            | Self::NotImported { .. }
             | Self::TransactionEnded { .. } => ErrorKind::Conflict,
             Self::DuplicateParent { .. } | Self::Invalid { .. } | Self::InvalidName { .. } => ErrorKind::Invalid,
             Self::FileRefused { .. } => ErrorKind::Denied,

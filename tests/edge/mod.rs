@@ -4,3 +4,6 @@ use causal_vault as store;
 
 mod agent_store_units;
 mod consumer;
+mod flaky;
+mod import;
+mod old_store;

@@ -10,7 +10,10 @@
 //! vault_edge       who follows whom, explicitly
 //! vault_payload    payloads too large to stand in the entry's row, once for each digest and tenant
 //! ```
+//!
+//! Beside them stand the two tables of agent-store, where it left some.
 
+pub(crate) mod agent_store;
 pub(crate) mod edge;
 pub(crate) mod entry;
 pub(crate) mod kind;
