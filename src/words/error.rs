@@ -129,7 +129,7 @@ pub enum StoreError {
         seq: u64,
     },
 
-    /// An entry of another store cannot be imported. Nothing of that store was.
+    /// An entry of another store cannot be imported, and so nothing of that store is.
     #[error("entry {seq} of stream {stream:?} writer {writer:?} cannot be imported: {cause}")]
     ImportRefused {
         /// The entry's stream.
