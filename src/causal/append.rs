@@ -11,7 +11,7 @@ use super::draft::{Author, Draft, Signing};
 use super::entry::{EntryV1, Scheme};
 use super::extension::Extensions;
 use super::fingerprint::Fingerprint;
-use super::hash::{CausalDigest, EntryHash, Realm, causal_hash};
+use super::hash::{CausalDigest, EntryHash, PayloadDigest, Realm, causal_hash};
 use super::reference::EventRef;
 use super::signer::{PURPOSE_ENTRY, Signer, message};
 use super::table::entry::{Link, NewRow, StoredPayload};
@@ -164,6 +164,11 @@ impl<'t> Appender<'t> {
         })
     }
 
+    /// Stores bytes that no event comes with: once for each digest.
+    pub(crate) fn put_payload(&self, digest: &PayloadDigest, bytes: &[u8]) -> Result<()> {
+        payload::find_or_create(self.sql, self.timeline.id, digest, bytes).map(drop)
+    }
+
     /// Stores what the appends left to store; the caller commits.
     pub(crate) fn finish(self) -> Result<()> {
         if self.failed {
@@ -291,7 +296,7 @@ impl<'t> Appender<'t> {
 
     fn store_payload(&self, draft: &Draft<'_>) -> Result<StoredPayload<Vec<u8>>> {
         for (digest, bytes) in &draft.attachments {
-            payload::find_or_create(self.sql, self.timeline.id, digest, bytes)?;
+            self.put_payload(digest, bytes)?;
         }
         if draft.payload.len() <= self.inline_bytes {
             return Ok(StoredPayload::Inline(draft.payload.to_vec()));

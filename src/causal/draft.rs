@@ -112,7 +112,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn check_payload(what: &'static str, found: usize, limit: usize) -> Result<()> {
+/// Refuses bytes that are more than a payload may have.
+pub(crate) fn check_payload(what: &'static str, found: usize, limit: usize) -> Result<()> {
     if found > limit {
         return Err(StoreError::Limit { what, found: found as u64, limit: limit as u64, unit: "bytes" });
     }

@@ -266,7 +266,12 @@ pub(crate) fn check_batch(events: usize, bytes: usize) -> Result<()> {
             unit: "events",
         });
     }
-    if events > 1 && bytes > BATCH_BYTES {
+    check_batch_bytes(events, bytes)
+}
+
+/// Refuses a batch of more bytes than a batch may have, unless one item makes up all of it: that has a limit of its own.
+pub(crate) fn check_batch_bytes(items: usize, bytes: usize) -> Result<()> {
+    if items > 1 && bytes > BATCH_BYTES {
         return Err(StoreError::Limit {
             what: "the batch",
             found: bytes as u64,

@@ -217,6 +217,17 @@ impl Event {
         self
     }
 
+    /// The bytes of its payload and attachments: what it counts towards the 16 MiB of a batch or transaction.
+    ///
+    /// ```
+    /// use causal_vault::Event;
+    ///
+    /// assert_eq!(Event::raw("note", "four").attach("a file").bytes(), 10);
+    /// ```
+    pub fn bytes(&self) -> usize {
+        self.payload.len() + self.attachments.iter().map(Vec::len).sum::<usize>()
+    }
+
     /// An extension of the format; one given before with the same tag is replaced.
     fn extend(mut self, extension: Extension) -> Self {
         self.extensions.retain(|other| other.tag() != extension.tag());

@@ -8,10 +8,10 @@ use super::open::Vault;
 use super::receipt::Receipt;
 use super::writer::Writer;
 use crate::backend::{Access, Row, Transaction, Value};
-use crate::causal::Extensions;
 use crate::causal::append::Appender;
-use crate::causal::draft::{Author, Draft};
-use crate::causal::writer_log::check_batch;
+use crate::causal::draft::{Author, Draft, check_payload};
+use crate::causal::writer_log::{check_batch, check_batch_bytes};
+use crate::causal::{Extensions, PayloadDigest};
 use crate::words::{Result, StoreError};
 
 /// An open transaction on a vault: appends, and SQL on the consumer's own tables. See [`Vault::transaction`].
@@ -42,6 +42,7 @@ pub struct VaultTransaction<'t> {
 struct Committed {
     headers: Vec<EventHeader>,
     events: usize,
+    payloads: usize,
     bytes: usize,
 }
 
@@ -124,6 +125,36 @@ impl VaultTransaction<'_> {
         self.append_draft(writer.author(), &event.draft(self.vault.settings().payload_bytes)?)
     }
 
+    /// Stores bytes that a later event will name by their digest, once for each digest and tenant, as
+    /// [`Event::attach`] does: for an event with more attachments than one transaction takes, put them here first, in as
+    /// many transactions as it needs. No hash covers them until an event's payload holds their digest.
+    ///
+    /// They count towards the 16 MiB of a transaction; alone in one, they may be as large as the vault's payload limit.
+    ///
+    /// ```
+    /// use causal_vault::{Event, StoreError, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let mut pieces = Vec::new();
+    /// for piece in ["a film, ", "in two pieces"] {
+    ///     pieces.push(vault.transaction(|tx| tx.put_payload(piece))?);
+    /// }
+    /// vault.named_writer("alice")?.commit(Event::new("film.shot", &pieces)?.stream("films"))?;
+    /// assert_eq!(vault.payload(&pieces[1])?, b"in two pieces");
+    /// # Ok::<(), StoreError>(())
+    /// ```
+    pub fn put_payload(&self, bytes: impl AsRef<[u8]>) -> Result<PayloadDigest> {
+        let bytes = bytes.as_ref();
+        check_payload("the payload", bytes.len(), self.vault.settings().payload_bytes)?;
+        let mut committed = self.committed.borrow_mut();
+        let (payloads, total) = (committed.payloads + 1, committed.bytes + bytes.len());
+        check_batch_bytes(committed.events + payloads, total)?;
+        let digest = PayloadDigest::of(bytes);
+        self.appender.borrow().put_payload(&digest, bytes)?;
+        (committed.payloads, committed.bytes) = (payloads, total);
+        Ok(digest)
+    }
+
     /// Runs one statement on the consumer's own tables and returns the number of rows it changed.
     ///
     /// ```
@@ -163,6 +194,7 @@ impl VaultTransaction<'_> {
         let mut committed = self.committed.borrow_mut();
         let (events, bytes) = (committed.events + 1, committed.bytes + draft.bytes());
         check_batch(events, bytes)?;
+        check_batch_bytes(events + committed.payloads, bytes)?;
         let appended = self.appender.borrow_mut().append(author, draft)?;
         (committed.events, committed.bytes) = (events, bytes);
         let receipt = Receipt::from(&appended);

@@ -1,1 +1,3 @@
 //! Tests of `src/vault` through the public API.
+
+mod payloads;
