@@ -9,10 +9,15 @@ Records the complete history of a git repository into a vault, and proves that i
 usage: flight_recorder [PATH] [--vault FILE] [--tamper]
 
   PATH          a folder inside the repository; the current one if left out
-  --vault FILE  the vault to record into; run again, it records only what is new.
-                Without it, the vault is a temporary file
-  --tamper      afterwards, edit one stored row of a copy of the vault and show what verify says
+  --vault FILE  the vault to record into, and to keep; run again, it records only what is new.
+                Without it, the vault is a temporary file that is removed at the end
+  --tamper      afterwards, edit one stored row in each of three copies of the vault, behind
+                its back, and show what verify says
   -h, --help    this text
+
+A vault that is kept is flushed to the disk with each transaction of up to 1,024 commits: what
+an interrupted recording stored stays, and the next one goes on from there. Copies and temporary
+vaults lie in the folder for temporary files, which TMPDIR names.
 ";
 
 /// What was asked for.

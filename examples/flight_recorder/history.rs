@@ -9,23 +9,15 @@ use crate::bytes::Digest;
 use crate::git::{Diffs, Objects, RawChange, Repository, Step};
 use crate::ledger::Ledger;
 use crate::object::ObjectId;
-use crate::record::{Change, CommitRecord, Entry, SUBMODULE};
+use crate::record::{Change, Entry, SUBMODULE};
 
 /// What a run recorded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) recorded: u64,
     pub(crate) known_before: u64,
-    pub(crate) merges: u64,
-    /// Commits whose parents are not here, because the clone is shallow.
-    pub(crate) cut_off: u64,
-    pub(crate) files_changed: u64,
-    /// The bytes of every file as often as a commit left a new version of it.
-    pub(crate) bytes_named: u64,
-    /// The bytes of every file once.
-    pub(crate) bytes_kept: u64,
-    /// Events per writer.
-    pub(crate) writers: HashMap<String, u64>,
+    /// The bytes of the files that were read, each once.
+    pub(crate) bytes_read: u64,
 }
 
 /// The files that a ledger holds, by git's name of them: git is asked for each one once.
@@ -65,11 +57,12 @@ pub(crate) fn record(
             shelf.fill(&changes, &mut objects, ledger, piece_max, &mut tally)?;
             commit.base = step.base;
             commit.changes = changes.into_iter().map(|change| shelf.resolve(change)).collect();
-            ledger.append(&commit)?;
-            tally.count(&commit);
+            ledger.append(commit)?;
+            tally.recorded += 1;
             progress.inc(1);
         }
     }
+    ledger.flush()?;
     Ok(tally)
 }
 
@@ -90,7 +83,7 @@ impl Shelf {
         objects.files(&unknown, piece_max, |id, size, piece| {
             let (_, pieces) = self.files.entry(id).or_insert_with(|| (size, Vec::new()));
             if size > 0 {
-                tally.bytes_kept += piece.len() as u64;
+                tally.bytes_read += piece.len() as u64;
                 pieces.push(ledger.put(piece)?);
             }
             Ok(())
@@ -103,17 +96,5 @@ impl Shelf {
             Entry { mode, object, size, pieces }
         });
         Change { path: change.path, entry }
-    }
-}
-
-impl Tally {
-    fn count(&mut self, commit: &CommitRecord) {
-        self.recorded += 1;
-        self.merges += u64::from(commit.parents.len() > 1);
-        self.cut_off += u64::from(commit.is_cut_off());
-        self.files_changed += commit.changes.len() as u64;
-        self.bytes_named +=
-            commit.changes.iter().filter_map(|change| change.entry.as_ref()).map(|e| e.size).sum::<u64>();
-        *self.writers.entry(commit.writer_name()).or_default() += 1;
     }
 }

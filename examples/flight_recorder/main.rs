@@ -6,30 +6,37 @@
 
 mod args;
 mod bytes;
+mod census;
 mod git;
 mod history;
 mod ledger;
+#[cfg(test)]
 mod memory;
 mod object;
 mod record;
 mod report;
+mod tamper;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod vault_ledger;
 
 use std::collections::HashSet;
 use std::env;
 use std::error::Error;
-use std::io::{ErrorKind, Write, stdout};
+use std::io::{self, ErrorKind, Write, stdout};
 use std::process::ExitCode;
 use std::time::Instant;
+
+use causal_vault::{Anchor, Durability};
 
 use args::{Options, Request};
 use git::{Repository, Step};
 use ledger::Ledger;
-use memory::MemoryLedger;
 use object::ObjectId;
-use report::{Check, Summary};
+use report::{Check, Summary, VaultFacts};
+use tempfile::TempDir;
+use vault_ledger::VaultLedger;
 
 /// What a step of the recorder gives, or why it could not.
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -45,12 +52,15 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let told = match request {
-        Request::Help => Ok(args::HELP.to_owned()),
-        Request::Record(options) => run(&options),
+    let mut out = stdout().lock();
+    let outcome = match request {
+        Request::Help => out.write_all(args::HELP.as_bytes()).map_err(Into::into),
+        Request::Record(options) => run(&options, &mut out),
     };
-    match told.and_then(|text| print(&text)) {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("flight_recorder: {error}");
             ExitCode::FAILURE
@@ -58,34 +68,60 @@ fn main() -> ExitCode {
     }
 }
 
-fn print(text: &str) -> Outcome<()> {
-    match stdout().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
-    }
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
-/// Records a repository and checks the record; gives the text to print.
-fn run(options: &Options) -> Outcome<String> {
-    if options.vault.is_some() || options.tamper {
-        return Err("--vault and --tamper need a vault, and this build keeps the record in memory".into());
-    }
+/// Records a repository, checks the record and tells about it.
+fn run(options: &Options, out: &mut dyn Write) -> Outcome<()> {
     let repository = Repository::open(&options.path)?;
     let steps = repository.commits()?;
     if steps.is_empty() {
-        return Ok(format!("{} has no commits yet: there is nothing to record.\n", options.path.display()));
+        writeln!(out, "{} has no commits yet: there is nothing to record.", options.path.display())?;
+        return Ok(());
     }
-    let mut ledger = MemoryLedger::default();
+    let temporary = TempDir::with_prefix("flight_recorder-")?;
+    let (file, durability) = match &options.vault {
+        Some(file) => (file.clone(), Durability::Durable),
+        None => (temporary.path().join("flight.vault"), Durability::Fast),
+    };
+    let vault = vault_ledger::settings().durability(durability).open(&file)?;
+    let mut anchors: Vec<Anchor> = vec![vault.tree_head()?.into()];
+    let mut ledger = VaultLedger::new(vault)?;
+
     let start = Instant::now();
     let bar = report::progress("recording", steps.len());
     let tally = history::record(&repository, &steps, &mut ledger, ledger::PIECE_BYTES_MAX, &bar)?;
     bar.finish_and_clear();
     let elapsed = start.elapsed();
+
+    let head = ledger.vault().tree_head()?;
+    anchors.push(head.into());
+    let start = Instant::now();
+    let verdict = report::waiting("verifying", || ledger.vault().verify(&anchors))?;
+    let verified_in = start.elapsed();
+    let is_intact = verdict.is_intact();
+    let vault = VaultFacts {
+        file: file.display().to_string(),
+        is_kept: options.vault.is_some(),
+        file_bytes: ledger.file_bytes()?,
+        census: report::waiting("counting", || ledger.census())?,
+        root: hex::encode(head.root),
+        verdict,
+        verified_in,
+    };
     let check = check(&repository, &steps, &ledger)?;
     let (branches, tags) = repository.branches_and_tags()?;
     let name = options.path.canonicalize().unwrap_or_else(|_| options.path.clone()).display().to_string();
-    Ok(Summary { repository: name, branches, tags, tally, elapsed, vault: None, check }.to_string())
+    write!(out, "{}", Summary { repository: name, branches, tags, tally, elapsed, vault, check })?;
+    if !is_intact {
+        return Err("the vault is not what was recorded: see what verify says".into());
+    }
+    if options.tamper {
+        let middle = steps[steps.len() / 2].id;
+        tamper::demonstrate(&ledger, &file, &middle, head.into(), out)?;
+    }
+    Ok(())
 }
 
 /// Rebuilds the tree at HEAD and at some other commits from the ledger alone, and compares it with git.

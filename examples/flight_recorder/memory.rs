@@ -29,9 +29,13 @@ impl Ledger for MemoryLedger {
         Ok(Digest(digest))
     }
 
-    fn append(&mut self, record: &CommitRecord) -> Outcome<()> {
-        self.commits.insert(record.id, rmp_serde::to_vec_named(record)?);
+    fn append(&mut self, record: CommitRecord) -> Outcome<()> {
+        self.commits.insert(record.id, rmp_serde::to_vec_named(&record)?);
         self.order.push(record.id);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Outcome<()> {
         Ok(())
     }
 

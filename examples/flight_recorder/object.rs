@@ -52,7 +52,7 @@ impl ObjectId {
             .and_then(ObjectId::from_str)
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             ObjectId::Sha1(bytes) => bytes,
             ObjectId::Sha256(bytes) => bytes,

@@ -27,6 +27,9 @@ pub(crate) struct CommitRecord {
     pub(crate) headers: Text,
     pub(crate) message: Text,
     pub(crate) changes: Vec<Change>,
+    /// Further changes, of a commit that has too many for one payload: each payload a list of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) more_changes: Vec<Digest>,
 }
 
 /// One path, and what a commit left there.
@@ -77,8 +80,18 @@ impl CommitRecord {
         let committer = header(&mut rest, b"committer ").map(|line| Person(line.into()));
         let (headers, message) = rest.split_at(end_of_headers(rest));
         let (headers, message) = (headers.into(), message.into());
-        let record =
-            CommitRecord { id, tree, parents, base: None, author, committer, headers, message, changes: Vec::new() };
+        let record = CommitRecord {
+            id,
+            tree,
+            parents,
+            base: None,
+            author,
+            committer,
+            headers,
+            message,
+            changes: Vec::new(),
+            more_changes: Vec::new(),
+        };
         if record.recomputed_id() == id { Ok(record) } else { Err(OddCommit::WrongHash) }
     }
 
@@ -124,7 +137,6 @@ impl Person {
     }
 
     /// Seconds since 1970, as far as the line tells.
-    #[allow(dead_code, reason = "an event of the vault takes it as its time")]
     pub(crate) fn seconds(&self) -> Option<i64> {
         let tail = self.0.0.rsplit(|byte| *byte == b'>').next()?;
         std::str::from_utf8(tail).ok()?.split_ascii_whitespace().next()?.parse().ok()

@@ -4,8 +4,11 @@ use std::env;
 use std::fmt;
 use std::time::Duration;
 
+use causal_vault::limits::PARENTS;
+use causal_vault::{TailVerdict, VerifyReport};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
+use crate::census::Census;
 use crate::history::Tally;
 
 /// Everything that the summary tells.
@@ -16,7 +19,7 @@ pub(crate) struct Summary {
     pub(crate) tags: usize,
     pub(crate) tally: Tally,
     pub(crate) elapsed: Duration,
-    pub(crate) vault: Option<VaultFacts>,
+    pub(crate) vault: VaultFacts,
     pub(crate) check: Check,
 }
 
@@ -25,9 +28,11 @@ pub(crate) struct Summary {
 pub(crate) struct VaultFacts {
     pub(crate) file: String,
     pub(crate) file_bytes: u64,
-    pub(crate) events: u64,
+    pub(crate) is_kept: bool,
+    pub(crate) census: Census,
     pub(crate) root: String,
-    pub(crate) verdict: String,
+    pub(crate) verdict: VerifyReport,
+    pub(crate) verified_in: Duration,
 }
 
 /// The comparison with git, which went well: a difference is an error and there is no summary.
@@ -53,55 +58,114 @@ pub(crate) fn progress(what: &'static str, length: usize) -> ProgressBar {
     bar
 }
 
+/// Says on standard error what is going on while `work` does it.
+pub(crate) fn waiting<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
+    let spinner = ProgressBar::no_length().with_message(what);
+    if env::var_os("CI").is_some() {
+        return work();
+    }
+    let style = ProgressStyle::with_template("{msg:>10} {spinner:.cyan}");
+    spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let value = work();
+    spinner.finish_and_clear();
+    value
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tally = &self.tally;
-        let mut rows = vec![
-            ("repository", self.repository.clone()),
-            ("refs", format!("{}, {}", count(self.branches, "branch", "es"), count(self.tags, "tag", "s"))),
-            ("recorded", self.recorded()),
-            ("speed", speed(tally.recorded, self.elapsed)),
-            ("writers", HumanCount(tally.writers.len() as u64).to_string()),
-            ("files changed", HumanCount(tally.files_changed).to_string()),
-            ("file bytes", deduplicated(tally)),
+        let census = &self.vault.census;
+        let refs = format!("{}, {}", count(self.branches, "branch", "es"), count(self.tags, "tag", "s"));
+        rows(f, &[("repository", &self.repository), ("refs", &refs), ("recorded", &self.recorded())])?;
+        let mut facts = vec![
+            ("vault", self.vault.file()),
+            (
+                "events",
+                format!("{}, {} of them", count(census.events, "commit", "s"), count(census.merges, "merge", "s")),
+            ),
+            ("writers", HumanCount(census.writers.len() as u64).to_string()),
+            ("files changed", HumanCount(census.files_changed).to_string()),
+            ("payload bytes", deduplicated(census)),
         ];
-        if tally.cut_off > 0 {
-            let ends = count(tally.cut_off, "commit", "s");
-            rows.push(("shallow clone", format!("{ends} with parents that are not here, kept as a whole tree each")));
+        if census.wide_merges > 0 {
+            let merges = count(census.wide_merges, "merge", "s");
+            facts.push((
+                "wide merges",
+                format!("{merges} of more than {PARENTS} parents: the event names the first, its payload all"),
+            ));
         }
-        if let Some(vault) = &self.vault {
-            rows.push(("vault", format!("{}, {}", vault.file, HumanBytes(vault.file_bytes))));
-            rows.push(("events in it", HumanCount(vault.events).to_string()));
-            rows.push(("root", vault.root.clone()));
-            rows.push(("verify", vault.verdict.clone()));
+        if census.cut_off > 0 {
+            let ends = count(census.cut_off, "commit", "s");
+            facts.push(("shallow clone", format!("{ends} without parents here, kept as a whole tree each")));
         }
-        rows.push(("self check", self.check.to_string()));
-        writeln!(f)?;
-        for (label, value) in rows {
-            writeln!(f, "  {label:<14}  {value}")?;
-        }
+        facts.push(("root", self.vault.root.clone()));
+        rows(f, &facts)?;
+        rows(f, &[("verify", &self.vault.verdict()), ("self check", &self.check.to_string())])?;
         self.chart(f)
+    }
+}
+
+/// Aligned rows after an empty line; a row of several lines goes on under its value.
+fn rows(f: &mut fmt::Formatter<'_>, rows: &[(&str, impl AsRef<str>)]) -> fmt::Result {
+    writeln!(f)?;
+    for (label, value) in rows {
+        for (at, line) in value.as_ref().lines().enumerate() {
+            writeln!(f, "  {:<14}  {line}", if at == 0 { label } else { "" })?;
+        }
+    }
+    Ok(())
+}
+
+impl VaultFacts {
+    fn file(&self) -> String {
+        let bytes = HumanBytes(self.file_bytes);
+        if self.is_kept {
+            return format!("{}, {bytes}", self.file);
+        }
+        format!("a temporary file, {bytes}; --vault FILE keeps it")
+    }
+
+    fn verdict(&self) -> String {
+        if !self.verdict.is_intact() {
+            return self.verdict.to_string();
+        }
+        let anchored = match self.verdict.tail {
+            TailVerdict::Consistent { anchored } => format!("up to the root of {}", count(anchored, "event", "s")),
+            _ => "unanchored".to_owned(),
+        };
+        let logs = count(self.verdict.logs.len(), "log", "s");
+        let took = seconds(self.verified_in);
+        format!("intact: every hash, link and payload of {logs}, {anchored}, in {took}")
     }
 }
 
 impl Summary {
     fn recorded(&self) -> String {
-        let tally = &self.tally;
-        let mut text = format!("{} in {}", count(tally.recorded, "commit", "s"), seconds(self.elapsed));
-        if tally.merges > 0 {
-            text += &format!(", {} of them", count(tally.merges, "merge", "s"));
+        let Tally { recorded, known_before, .. } = self.tally;
+        let before = match known_before {
+            0 => String::new(),
+            known => format!("{} there before", HumanCount(known)),
+        };
+        match (recorded, known_before) {
+            (0, _) => format!("nothing new: {before}"),
+            (_, 0) => self.speed(),
+            _ => format!("{}; {before}", self.speed()),
         }
-        if tally.known_before > 0 {
-            text += &format!("; {} there before", HumanCount(tally.known_before));
-        }
-        text
+    }
+
+    fn speed(&self) -> String {
+        let took = seconds(self.elapsed);
+        let commits = count(self.tally.recorded, "commit", "s");
+        let per_second = u128::from(self.tally.recorded) * 1_000_000 / self.elapsed.as_micros().max(1);
+        let rate = HumanCount(u64::try_from(per_second).unwrap_or(u64::MAX));
+        format!("{commits} in {took}: {rate} events/s")
     }
 
     /// The ten writers with the most events.
     fn chart(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const BAR: u64 = 32;
         let mut writers: Vec<(&String, u64)> =
-            self.tally.writers.iter().map(|(name, events)| (name, *events)).collect();
+            self.vault.census.writers.iter().map(|(name, events)| (name, *events)).collect();
         writers.sort_by(|(a, x), (b, y)| y.cmp(x).then(a.cmp(b)));
         writers.truncate(10);
         let Some((_, most)) = writers.first().copied() else { return Ok(()) };
@@ -131,7 +195,7 @@ impl fmt::Display for Check {
         };
         let (paths, files) = (count(self.paths, "path", "s"), count(self.files_proved, "file", "s"));
         let took = seconds(self.elapsed);
-        write!(f, "passed: the tree {at} equals git ls-tree -r ({paths}; {files} proved by their bytes, {took})")
+        write!(f, "passed: the tree {at} equals git ls-tree -r\n{paths}; {files} proved by their bytes, in {took}")
     }
 }
 
@@ -147,15 +211,6 @@ fn seconds(elapsed: Duration) -> String {
     }
 }
 
-fn speed(events: u64, elapsed: Duration) -> String {
-    let per_second = u128::from(events) * 1_000_000 / elapsed.as_micros().max(1);
-    match u64::try_from(per_second) {
-        Ok(_) if events == 0 => "nothing new".to_owned(),
-        Ok(rate) => format!("{} events/s", HumanCount(rate)),
-        Err(_) => "too fast to tell".to_owned(),
-    }
-}
-
 /// The speed as the bar shows it.
 fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
     // That the bar cannot be drawn is the bar's to handle.
@@ -163,12 +218,10 @@ fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people is shown with one decimal")]
-fn deduplicated(tally: &Tally) -> String {
-    let (named, kept) = (HumanBytes(tally.bytes_named), HumanBytes(tally.bytes_kept));
-    if tally.bytes_kept == 0 {
-        return named.to_string();
-    }
-    format!("{named} before dedup, {kept} after ({:.1} : 1)", tally.bytes_named as f64 / tally.bytes_kept as f64)
+fn deduplicated(census: &Census) -> String {
+    let (named, stored) = (HumanBytes(census.bytes_named), HumanBytes(census.bytes_stored));
+    let ratio = census.bytes_named as f64 / census.bytes_stored.max(1) as f64;
+    format!("{named} before dedup, {stored} after ({ratio:.1} : 1)")
 }
 
 /// A name that leaves room for its bar.
