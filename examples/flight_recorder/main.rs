@@ -100,7 +100,9 @@ fn run(options: &Options, out: &mut dyn Write) -> Outcome<()> {
     let start = Instant::now();
     let verdict = report::waiting("verifying", || ledger.vault().verify(&anchors))?;
     let verified_in = start.elapsed();
-    let is_intact = verdict.is_intact();
+    if !verdict.is_intact() {
+        return Err(format!("{} is not what was recorded into it; verify says {verdict}", file.display()).into());
+    }
     let vault = VaultFacts {
         file: file.display().to_string(),
         is_kept: options.vault.is_some(),
@@ -114,9 +116,6 @@ fn run(options: &Options, out: &mut dyn Write) -> Outcome<()> {
     let (branches, tags) = repository.branches_and_tags()?;
     let name = options.path.canonicalize().unwrap_or_else(|_| options.path.clone()).display().to_string();
     write!(out, "{}", Summary { repository: name, branches, tags, tally, elapsed, vault, check })?;
-    if !is_intact {
-        return Err("the vault is not what was recorded: see what verify says".into());
-    }
     if options.tamper {
         let middle = steps[steps.len() / 2].id;
         tamper::demonstrate(&ledger, &file, &middle, head.into(), out)?;

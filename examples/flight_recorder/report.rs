@@ -23,7 +23,7 @@ pub(crate) struct Summary {
     pub(crate) check: Check,
 }
 
-/// What there is to say about the vault that was recorded into.
+/// What there is to say about the vault that was recorded into. It is intact: otherwise there is no summary.
 #[derive(Debug)]
 pub(crate) struct VaultFacts {
     pub(crate) file: String,
@@ -126,9 +126,6 @@ impl VaultFacts {
     }
 
     fn verdict(&self) -> String {
-        if !self.verdict.is_intact() {
-            return self.verdict.to_string();
-        }
         let anchored = match self.verdict.tail {
             TailVerdict::Consistent { anchored } => format!("up to the root of {}", count(anchored, "event", "s")),
             _ => "unanchored".to_owned(),
@@ -225,7 +222,7 @@ fn deduplicated(census: &Census) -> String {
 }
 
 /// A name that leaves room for its bar.
-fn short(name: &str) -> String {
+pub(crate) fn short(name: &str) -> String {
     const WIDTH: usize = 34;
     if name.chars().count() <= WIDTH {
         return name.to_owned();

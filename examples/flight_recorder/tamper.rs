@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use causal_vault::{Anchor, Break, Fingerprint, LogVerdict, TailVerdict, VerifyReport};
+use indicatif::HumanCount;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params};
 use tempfile::TempDir;
@@ -12,6 +13,7 @@ use crate::Outcome;
 use crate::ledger::Ledger;
 use crate::object::ObjectId;
 use crate::record::CommitRecord;
+use crate::report::short as name;
 use crate::vault_ledger::{VaultLedger, settings};
 
 /// A row that is edited: the event of one commit.
@@ -22,7 +24,7 @@ pub(crate) struct Victim {
 }
 
 /// Edits one row of a copy, and says what was done.
-type Edit = fn(&Connection, &Victim) -> Outcome<String>;
+pub(crate) type Edit = fn(&Connection, &Victim) -> Outcome<String>;
 
 const EDITS: [(&str, Edit); 3] =
     [("an edited payload", edit_payload), ("a deleted commit", delete_commit), ("another author", change_author)];
@@ -38,32 +40,47 @@ pub(crate) fn demonstrate(
     anchor: Anchor,
     out: &mut dyn Write,
 ) -> Outcome<()> {
-    writeln!(out, "\n  tampering       one row edited in each of three copies of the vault, behind its back")?;
-    for (name, edit) in EDITS {
-        let folder = TempDir::with_prefix("flight_recorder-")?;
-        let copy = folder.path().join("copy.vault");
-        let done = forge(ledger, file, &copy, commit, edit)?;
-        writeln!(out, "\n  {name}\n    done          {done}")?;
-        let report = settings().open(&copy)?.verify(&[anchor])?;
-        let (place, found) = first_break(&report).ok_or_else(|| format!("verify did not notice {name}"))?;
-        writeln!(out, "    verify        BROKEN: the rule \"{}\" does not hold {place}", found.rule)?;
-        writeln!(out, "    found         {}\n    expected      {}", found.found, found.expected)?;
-        let more = breaks(&report).count() - 1;
-        if more > 0 {
-            writeln!(out, "    and           {more} more")?;
-        }
-        writeln!(out, "    root          {}", tail(report.tail))?;
+    writeln!(out, "\n  tampering       one row edited in each of three copies of the vault, behind its back:")?;
+    for attempt in EDITS {
+        try_one(attempt, ledger, file, commit, anchor, out)?;
     }
-    writeln!(out, "\n  verify noticed all of them")?;
+    writeln!(out, "\n  tampering       noticed: all three")?;
+    Ok(())
+}
+
+pub(crate) fn try_one(
+    (name, edit): (&str, Edit),
+    ledger: &VaultLedger,
+    file: &Path,
+    commit: &ObjectId,
+    anchor: Anchor,
+    out: &mut dyn Write,
+) -> Outcome<()> {
+    let folder = TempDir::with_prefix("flight_recorder-")?;
+    let copy = folder.path().join("copy.vault");
+    let done = forge(ledger, file, &copy, commit, edit)?;
+    let report = settings().open(&copy)?.verify(&[anchor])?;
+    let (place, found) = first_break(&report).ok_or_else(|| format!("verify did not notice {name}"))?;
+    let more = match breaks(&report).count() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    writeln!(out, "\n  {name}")?;
+    writeln!(out, "    edit          {done}")?;
+    writeln!(out, "    verify        BROKEN: {}{more}", found.rule)?;
+    writeln!(out, "    where         {place}")?;
+    writeln!(out, "    found         {}", found.found)?;
+    writeln!(out, "    expected      {}", found.expected)?;
+    writeln!(out, "    root          {}", tail(report.tail))?;
     Ok(())
 }
 
 /// Makes a copy through SQLite itself, which takes what is still in the log beside the file along, and edits it.
-pub(crate) fn forge(ledger: &VaultLedger, file: &Path, copy: &Path, commit: &ObjectId, edit: Edit) -> Outcome<String> {
+fn forge(ledger: &VaultLedger, file: &Path, copy: &Path, commit: &ObjectId, edit: Edit) -> Outcome<String> {
     let source = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     source.execute("VACUUM INTO ?", [copy.to_str().ok_or("the folder for temporary files has no UTF-8 name")?])?;
     let db = Connection::open(copy)?;
-    let hash = ledger.reference(commit)?.hash;
+    let hash = ledger.place(commit)?.0.hash;
     let (id, log) = db.query_row("SELECT id, log FROM vault_entry WHERE hash = ?", [hash.as_bytes()], |row| {
         Ok((row.get(0)?, row.get(1)?))
     })?;
@@ -91,11 +108,11 @@ fn edit_payload(db: &Connection, victim: &Victim) -> Outcome<String> {
             payload[start + field.len() - message.0.len() + at] ^= 0x20;
             let mut edited = message.0.clone();
             edited[at] ^= 0x20;
-            format!("{:?} became {:?} in {}", subject(&message.0), subject(&edited), short(&victim.record.id))
+            format!("{:?} became {:?} in {}", subject(&message.0), subject(&edited), id(&victim.record.id))
         }
         None => {
             *payload.last_mut().ok_or("the record is empty")? ^= 1;
-            format!("one bit of the record of {}", short(&victim.record.id))
+            format!("one bit of the record of {}", id(&victim.record.id))
         }
     };
     one(db.execute(&format!("UPDATE {table} SET {column} = ? WHERE id = ?"), params![payload, row])?)?;
@@ -104,7 +121,7 @@ fn edit_payload(db: &Connection, victim: &Victim) -> Outcome<String> {
 
 fn delete_commit(db: &Connection, victim: &Victim) -> Outcome<String> {
     one(db.execute("DELETE FROM vault_entry WHERE id = ?", [victim.id])?)?;
-    Ok(format!("{} is gone: {:?}", short(&victim.record.id), subject(&victim.record.message.0)))
+    Ok(format!("{} is gone: {:?}", id(&victim.record.id), subject(&victim.record.message.0)))
 }
 
 /// Hands the whole log of an author to somebody else, who is a writer like any other.
@@ -113,7 +130,7 @@ fn change_author(db: &Connection, victim: &Victim) -> Outcome<String> {
     db.execute("INSERT OR IGNORE INTO vault_writer (writer, name) VALUES (?, ?)", params![forger.as_bytes(), FORGER])?;
     let update = "UPDATE vault_log SET writer = (SELECT id FROM vault_writer WHERE writer = ?) WHERE id = ?";
     one(db.execute(update, params![forger.as_bytes(), victim.log])?)?;
-    Ok(format!("what {} wrote is now by {FORGER}", victim.record.writer_name()))
+    Ok(format!("all of {} is now by {FORGER}", name(&victim.record.writer_name())))
 }
 
 fn one(rows: usize) -> Outcome<()> {
@@ -123,15 +140,15 @@ fn one(rows: usize) -> Outcome<()> {
 /// Everything that a report complains of, with its place in words.
 fn breaks(report: &VerifyReport) -> impl Iterator<Item = (String, &Break)> {
     let logs = report.logs.iter().filter_map(|log| match &log.verdict {
-        LogVerdict::Broken(found) => Some((format!(" of {}", log.writer_name), found)),
+        LogVerdict::Broken(found) => Some((format!(" of {}", name(&log.writer_name)), found)),
         _ => None,
     });
     let rest = report.breaks.iter().map(|found| (String::new(), found));
     logs.chain(rest).map(|(writer, found)| {
-        let place = match (found.position, found.seq) {
-            (Some(position), Some(seq)) => format!("at position {position}: entry {seq}{writer}"),
-            (Some(position), None) => format!("at position {position}"),
-            (None, _) => "for the vault as a whole".to_owned(),
+        let place = match (found.position.map(HumanCount), found.seq.map(HumanCount)) {
+            (Some(position), Some(seq)) => format!("position {position}, entry {seq}{writer}"),
+            (Some(position), None) => format!("position {position}"),
+            (None, _) => "the vault as a whole".to_owned(),
         };
         (place, found)
     })
@@ -144,14 +161,16 @@ fn first_break(report: &VerifyReport) -> Option<(String, &Break)> {
 
 fn tail(tail: TailVerdict) -> String {
     match tail {
-        TailVerdict::Consistent { anchored } => format!("as it was: the {anchored} entry hashes are untouched"),
-        TailVerdict::Diverged { at } => format!("not the one that was kept of the first {at} entries"),
-        TailVerdict::Truncated { anchored, found } => format!("kept of {anchored} entries, and {found} are there"),
+        TailVerdict::Consistent { .. } => "as it was kept: the edit is not in an entry, but beside it".to_owned(),
+        TailVerdict::Diverged { at } => format!("not the one that was kept of the first {} entries", HumanCount(at)),
+        TailVerdict::Truncated { anchored, found } => {
+            format!("kept of {} entries, of which {} are there", HumanCount(anchored), HumanCount(found))
+        }
         _ => "not compared".to_owned(),
     }
 }
 
-fn short(commit: &ObjectId) -> String {
+fn id(commit: &ObjectId) -> String {
     format!("commit {}", &commit.to_string()[..10])
 }
 

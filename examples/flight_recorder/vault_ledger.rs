@@ -5,7 +5,8 @@ use std::mem;
 
 use causal_vault::limits::{PARENTS, PAYLOAD_BYTES_MAX};
 use causal_vault::{
-    Event, EventId, EventRef, Filter, PayloadDigest, StoreError, StoredEvent, Value, Vault, VaultBuilder, Writer,
+    Event, EventId, EventRef, Filter, PayloadDigest, Position, StoreError, StoredEvent, Value, Vault, VaultBuilder,
+    Writer,
 };
 use uuid::Builder;
 
@@ -30,10 +31,13 @@ const CHANGES_MAX: usize = 4096;
 /// Records into a vault, many commits in a transaction.
 pub(crate) struct VaultLedger {
     vault: Vault,
-    events: HashMap<EventId, EventRef>,
+    events: Places,
     writers: HashMap<String, Writer>,
     waiting: Batch,
 }
+
+/// Where each commit's event is: to be named as a parent, and to be read.
+type Places = HashMap<EventId, (EventRef, Position)>;
 
 /// What the next transaction stores: first the files, then the events that name them.
 #[derive(Default)]
@@ -51,10 +55,10 @@ pub(crate) fn settings() -> VaultBuilder {
 impl VaultLedger {
     /// Goes on where the last recording into this vault ended.
     pub(crate) fn new(vault: Vault) -> Outcome<VaultLedger> {
-        let mut events = HashMap::new();
+        let mut events = Places::new();
         for event in vault.events(commits())? {
             let header = event?.header;
-            events.insert(header.id, EventRef::from(&header));
+            events.insert(header.id, (EventRef::from(&header), header.position));
         }
         Ok(VaultLedger { vault, events, writers: HashMap::new(), waiting: Batch::default() })
     }
@@ -64,7 +68,7 @@ impl VaultLedger {
     }
 
     /// Where the event of a recorded commit is.
-    pub(crate) fn reference(&self, commit: &ObjectId) -> Outcome<&EventRef> {
+    pub(crate) fn place(&self, commit: &ObjectId) -> Outcome<&(EventRef, Position)> {
         Ok(self.events.get(&event_id(commit)).ok_or_else(|| format!("commit {commit} is not recorded"))?)
     }
 
@@ -161,13 +165,13 @@ impl Ledger for VaultLedger {
             for piece in batch.pieces {
                 tx.put_payload(piece)?;
             }
-            let mut added = HashMap::new();
+            let mut added = Places::new();
             for (writer, mut event, commit) in batch.events {
                 for parent in parents(&commit, &self.events, &added)? {
                     event = event.parent(parent);
                 }
                 let receipt = tx.append(&writer, event)?;
-                added.insert(receipt.id, EventRef::from(&receipt));
+                added.insert(receipt.id, (EventRef::from(&receipt), receipt.position));
             }
             Ok::<_, StoreError>(added)
         })?;
@@ -176,7 +180,7 @@ impl Ledger for VaultLedger {
     }
 
     fn load(&self, commit: &ObjectId) -> Outcome<CommitRecord> {
-        self.decode(&self.vault.get(self.reference(commit)?)?)
+        self.decode(&self.vault.get(self.place(commit)?.1)?)
     }
 
     fn fetch(&self, digest: &Digest) -> Outcome<Vec<u8>> {
@@ -185,17 +189,13 @@ impl Ledger for VaultLedger {
 }
 
 /// The events of a commit's parents: each once, and of more than an event can name the first ones.
-fn parents<'e>(
-    commit: &CommitRecord,
-    before: &'e HashMap<EventId, EventRef>,
-    added: &'e HashMap<EventId, EventRef>,
-) -> Result<Vec<&'e EventRef>, StoreError> {
+fn parents<'e>(commit: &CommitRecord, before: &'e Places, added: &'e Places) -> Result<Vec<&'e EventRef>, StoreError> {
     let mut found = Vec::new();
     for parent in &commit.parents {
         let id = event_id(parent);
         match added.get(&id).or_else(|| before.get(&id)) {
-            Some(event) if found.contains(&event) => {}
-            Some(event) => found.push(event),
+            Some((event, _)) if found.contains(&event) => {}
+            Some((event, _)) => found.push(event),
             None if commit.is_cut_off() => {}
             None => return Err(StoreError::NotFound { what: "the event of parent commit", name: parent.to_string() }),
         }

@@ -15,6 +15,7 @@ use crate::ledger::Ledger;
 use crate::memory::MemoryLedger;
 use crate::object::ObjectId;
 use crate::record::CommitRecord;
+use crate::vault_ledger::{VaultLedger, settings};
 use crate::{Outcome, tree};
 
 pub(super) struct Sandbox {
@@ -113,25 +114,39 @@ pub(super) fn changes(commit: &CommitRecord) -> Vec<String> {
     words.collect()
 }
 
-pub(super) fn record_into(ledger: &mut MemoryLedger, path: &Path) -> Outcome<Tally> {
+pub(super) fn record_into(ledger: &mut dyn Ledger, path: &Path) -> Outcome<Tally> {
     let repository = Repository::open(path)?;
     let steps = repository.commits()?;
     history::record(&repository, &steps, ledger, 1 << 20, &ProgressBar::hidden())
 }
 
-/// Records the repository at `path`, and compares the tree at every commit with git's.
+/// Records the repository at `path` into memory and into a vault, and compares the tree at every commit with git's.
 pub(super) fn prove(path: &Path) -> Outcome<MemoryLedger> {
     let mut ledger = MemoryLedger::default();
     record_into(&mut ledger, path)?;
-    prove_recorded(path, &ledger)?;
+    prove_recorded(path, &ledger, &ledger.order)?;
+
+    let mut kept = vault();
+    record_into(&mut kept, path)?;
+    prove_recorded(path, &kept, &ledger.order)?;
+    assert!(kept.vault().verify(&[])?.is_intact());
+    assert_eq!(kept.census()?.events, ledger.order.len() as u64);
+    for id in &ledger.order {
+        assert_eq!(kept.load(id)?, ledger.load(id)?);
+    }
     Ok(ledger)
 }
 
+/// A vault in memory, to record into.
+pub(super) fn vault() -> VaultLedger {
+    VaultLedger::new(settings().in_memory().unwrap()).unwrap()
+}
+
 /// Compares the tree at every commit with git's.
-pub(super) fn prove_recorded(path: &Path, ledger: &MemoryLedger) -> Outcome<()> {
+pub(super) fn prove_recorded(path: &Path, ledger: &dyn Ledger, order: &[ObjectId]) -> Outcome<()> {
     let repository = Repository::open(path)?;
     let steps: Vec<ObjectId> = repository.commits()?.iter().map(|step| step.id).collect();
-    assert_eq!(steps.iter().collect::<HashSet<_>>(), ledger.order.iter().collect(), "every commit is recorded");
+    assert_eq!(steps.iter().collect::<HashSet<_>>(), order.iter().collect(), "every commit is recorded");
     let mut seen = HashSet::new();
     let mut proved = HashSet::new();
     tree::rebuild(
@@ -144,7 +159,7 @@ pub(super) fn prove_recorded(path: &Path, ledger: &MemoryLedger) -> Outcome<()> 
     )?;
     assert_eq!(seen.len(), steps.len(), "every commit is checked");
     let mut earlier = HashSet::new();
-    for id in &ledger.order {
+    for id in order {
         let commit = ledger.load(id)?;
         assert!(commit.is_cut_off() || commit.parents.iter().all(|parent| earlier.contains(parent)), "parents first");
         earlier.insert(*id);

@@ -20,7 +20,7 @@ fn after(edit: impl FnOnce(&mut CommitRecord, &mut MemoryLedger)) -> Difference 
     let mut commit = ledger.load(&sandbox.head()).unwrap();
     edit(&mut commit, &mut ledger);
     ledger.commits.insert(commit.id, rmp_serde::to_vec_named(&commit).unwrap());
-    difference(prove_recorded(&sandbox.path, &ledger))
+    difference(prove_recorded(&sandbox.path, &ledger, &ledger.order))
 }
 
 fn difference(outcome: Outcome<()>) -> Difference {
