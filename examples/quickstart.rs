@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use causal_vault::{
-    Anchor, Event, EventHeader, EventId, Filter, PayloadDigest, SigningKey, StoreError, StoredEvent, Value, Vault,
+    Anchor, Event, EventHeader, EventId, Filter, LogVerdict, PayloadDigest, SigningKey, StoreError, StoredEvent, Value,
+    Vault,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,8 +70,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for event in cursor.poll(100, Duration::ZERO)? {
         vault.transaction(|tx| {
             for (name, change) in changes(&event)? {
-                let add =
-                    "INSERT INTO balance VALUES (?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount";
+                let add = "INSERT INTO balance VALUES (?, ?) \
+                           ON CONFLICT (name) DO UPDATE SET amount = amount + excluded.amount";
                 tx.exec(add, &[Value::Text(name), Value::Int(change)])?;
             }
             cursor.ack_in(tx, &event)
@@ -100,8 +101,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     forger.execute("UPDATE vault_entry SET payload = ? WHERE id = (SELECT min(id) FROM vault_entry)", [bribe])?;
     drop(forger);
     let report = Vault::open(&file)?.verify(&[anchor])?;
-    println!("   {report}");
-    assert!(!report.is_intact(), "the edit was not noticed");
+    let broken = report.logs.iter().find_map(|log| match &log.verdict {
+        LogVerdict::Broken(broken) => Some(broken),
+        _ => None,
+    });
+    let broken = broken.ok_or("nobody noticed that 5 became 9")?;
+    println!(
+        "   5 became 9, and the {} at position {} gives it away:",
+        broken.rule,
+        broken.position.unwrap_or_default()
+    );
+    println!("   found    {}\n   expected {}", broken.found, broken.expected);
     Ok(())
 }
 

@@ -79,10 +79,7 @@ impl fmt::Display for Summary {
         rows(f, &[("repository", &self.repository), ("refs", &refs), ("recorded", &self.recorded())])?;
         let mut facts = vec![
             ("vault", self.vault.file()),
-            (
-                "events",
-                format!("{}, {} of them", count(census.events, "commit", "s"), count(census.merges, "merge", "s")),
-            ),
+            ("events", self.vault.events()),
             ("writers", HumanCount(census.writers.len() as u64).to_string()),
             ("files changed", HumanCount(census.files_changed).to_string()),
             ("payload bytes", deduplicated(census)),
@@ -127,12 +124,18 @@ impl VaultFacts {
 
     fn verdict(&self) -> String {
         let anchored = match self.verdict.tail {
-            TailVerdict::Consistent { anchored } => format!("up to the root of {}", count(anchored, "event", "s")),
+            TailVerdict::Consistent { anchored } => format!("anchored at {}", count(anchored, "event", "s")),
             _ => "unanchored".to_owned(),
         };
-        let logs = count(self.verdict.logs.len(), "log", "s");
-        let took = seconds(self.verified_in);
-        format!("intact: every hash, link and payload of {logs}, {anchored}, in {took}")
+        format!("intact, {anchored}: every hash, link and payload, in {}", seconds(self.verified_in))
+    }
+
+    fn events(&self) -> String {
+        let commits = count(self.census.events, "commit", "s");
+        match self.census.merges {
+            0 => commits,
+            merges => format!("{commits} ({})", count(merges, "merge", "s")),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use causal_vault::{Anchor, Break, Fingerprint, LogVerdict, TailVerdict, VerifyReport};
+use causal_vault::{Anchor, Break, ChainRule, Fingerprint, LogVerdict, TailVerdict, VerifyReport};
 use indicatif::HumanCount;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params};
@@ -63,11 +63,11 @@ pub(crate) fn try_one(
     let (place, found) = first_break(&report).ok_or_else(|| format!("verify did not notice {name}"))?;
     let more = match breaks(&report).count() - 1 {
         0 => String::new(),
-        more => format!(", and {more} more"),
+        more => format!(" (and {more} more)"),
     };
     writeln!(out, "\n  {name}")?;
     writeln!(out, "    edit          {done}")?;
-    writeln!(out, "    verify        BROKEN: {}{more}", found.rule)?;
+    writeln!(out, "    verify        BROKEN: {}{more}", meaning(found.rule))?;
     writeln!(out, "    where         {place}")?;
     writeln!(out, "    found         {}", found.found)?;
     writeln!(out, "    expected      {}", found.expected)?;
@@ -159,6 +159,17 @@ fn first_break(report: &VerifyReport) -> Option<(String, &Break)> {
     breaks(report).min_by_key(|(_, found)| found.position.unwrap_or(u64::MAX))
 }
 
+fn meaning(rule: ChainRule) -> String {
+    let meaning = match rule {
+        ChainRule::Payload => ", the bytes are not those that the entry names",
+        ChainRule::Position => ", one is missing",
+        ChainRule::Scope => ", the entry names another writer than its log",
+        _ => "",
+    };
+    format!("{rule}{meaning}")
+}
+
+/// What the root that was kept elsewhere says.
 fn tail(tail: TailVerdict) -> String {
     match tail {
         TailVerdict::Consistent { .. } => "as it was kept: the edit is not in an entry, but beside it".to_owned(),

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::mem;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use causal_vault::limits::{PARENTS, PAYLOAD_BYTES_MAX};
 use causal_vault::{
@@ -28,12 +30,13 @@ const BATCH_EVENTS: usize = 1024;
 /// The changes that an event's payload holds itself; those of a larger commit are payloads of their own.
 const CHANGES_MAX: usize = 4096;
 
-/// Records into a vault, many commits in a transaction.
+/// Records into a vault, many commits in a transaction, which a thread of its own stores.
 pub(crate) struct VaultLedger {
     vault: Vault,
-    events: Places,
+    events: Arc<Places>,
     writers: HashMap<String, Writer>,
     waiting: Batch,
+    storing: Option<JoinHandle<Result<Places, StoreError>>>,
 }
 
 /// Where each commit's event is: to be named as a parent, and to be read.
@@ -60,7 +63,8 @@ impl VaultLedger {
             let header = event?.header;
             events.insert(header.id, (EventRef::from(&header), header.position));
         }
-        Ok(VaultLedger { vault, events, writers: HashMap::new(), waiting: Batch::default() })
+        let (events, writers) = (Arc::new(events), HashMap::new());
+        Ok(VaultLedger { vault, events, writers, waiting: Batch::default(), storing: None })
     }
 
     pub(crate) fn vault(&self) -> &Vault {
@@ -109,9 +113,26 @@ impl VaultLedger {
     /// Makes room for so many bytes more.
     fn reserve(&mut self, bytes: usize) -> Outcome<()> {
         if self.waiting.bytes + bytes > BATCH_BYTES || self.waiting.events.len() == BATCH_EVENTS {
-            self.flush()?;
+            self.store()?;
         }
         self.waiting.bytes += bytes;
+        Ok(())
+    }
+
+    /// Begins to store what waits, while the next commits are read.
+    fn store(&mut self) -> Outcome<()> {
+        self.settle()?;
+        let (vault, places, batch) = (self.vault.clone(), Arc::clone(&self.events), mem::take(&mut self.waiting));
+        self.storing = Some(thread::spawn(move || store(&vault, &places, batch)));
+        Ok(())
+    }
+
+    /// Waits until what was begun is stored.
+    fn settle(&mut self) -> Outcome<()> {
+        if let Some(storing) = self.storing.take() {
+            let added = storing.join().map_err(|_| "the thread that writes to the vault panicked")??;
+            Arc::make_mut(&mut self.events).extend(added);
+        }
         Ok(())
     }
 
@@ -157,26 +178,8 @@ impl Ledger for VaultLedger {
     }
 
     fn flush(&mut self) -> Outcome<()> {
-        let batch = mem::take(&mut self.waiting);
-        if batch.pieces.is_empty() && batch.events.is_empty() {
-            return Ok(());
-        }
-        let added = self.vault.transaction(|tx| {
-            for piece in batch.pieces {
-                tx.put_payload(piece)?;
-            }
-            let mut added = Places::new();
-            for (writer, mut event, commit) in batch.events {
-                for parent in parents(&commit, &self.events, &added)? {
-                    event = event.parent(parent);
-                }
-                let receipt = tx.append(&writer, event)?;
-                added.insert(receipt.id, (EventRef::from(&receipt), receipt.position));
-            }
-            Ok::<_, StoreError>(added)
-        })?;
-        self.events.extend(added);
-        Ok(())
+        self.store()?;
+        self.settle()
     }
 
     fn load(&self, commit: &ObjectId) -> Outcome<CommitRecord> {
@@ -186,6 +189,24 @@ impl Ledger for VaultLedger {
     fn fetch(&self, digest: &Digest) -> Outcome<Vec<u8>> {
         Ok(self.vault.payload(&PayloadDigest::from_bytes(digest.0))?)
     }
+}
+
+/// Stores a batch in one transaction; gives where its events are.
+fn store(vault: &Vault, before: &Places, batch: Batch) -> Result<Places, StoreError> {
+    vault.transaction(|tx| {
+        for piece in batch.pieces {
+            tx.put_payload(piece)?;
+        }
+        let mut added = Places::new();
+        for (writer, mut event, commit) in batch.events {
+            for parent in parents(&commit, before, &added)? {
+                event = event.parent(parent);
+            }
+            let receipt = tx.append(&writer, event)?;
+            added.insert(receipt.id, (EventRef::from(&receipt), receipt.position));
+        }
+        Ok(added)
+    })
 }
 
 /// The events of a commit's parents: each once, and of more than an event can name the first ones.

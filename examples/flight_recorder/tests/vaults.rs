@@ -152,14 +152,14 @@ fn the_summary_is_an_aligned_table_with_a_chart_of_writers() {
   recorded        1,207 commits in 2.00 s: 603 events/s; 3 there before
 
   vault           history.vault, 2.00 MiB
-  events          1,210 commits, 1 merge of them
+  events          1,210 commits (1 merge)
   writers         2
   files changed   4,000
   payload bytes   3.00 MiB before dedup, 1.00 MiB after (3.0 : 1)
   shallow clone   2 commits without parents here, kept as a whole tree each
   root            ROOT
 
-  verify          intact: every hash, link and payload of 1 log, up to the root of 1 event, in 0.02 s
+  verify          intact, anchored at 1 event: every hash, link and payload, in 0.02 s
   self check      passed: the tree at HEAD and at 10 other commits equals git ls-tree -r
                   110 paths; 12 files proved by their bytes, in 0.03 s
 
