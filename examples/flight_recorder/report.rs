@@ -226,9 +226,13 @@ fn deduplicated(census: &Census) -> String {
 
 /// A name that leaves room for its bar.
 pub(crate) fn short(name: &str) -> String {
-    const WIDTH: usize = 34;
-    if name.chars().count() <= WIDTH {
-        return name.to_owned();
+    clip(name, 34)
+}
+
+/// The beginning of a text that is too long for its place.
+pub(crate) fn clip(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
     }
-    name.chars().take(WIDTH - 1).chain(['…']).collect()
+    text.chars().take(width - 1).chain(['…']).collect()
 }

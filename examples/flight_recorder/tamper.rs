@@ -13,7 +13,7 @@ use crate::Outcome;
 use crate::ledger::Ledger;
 use crate::object::ObjectId;
 use crate::record::CommitRecord;
-use crate::report::short as name;
+use crate::report::{clip, short};
 use crate::vault_ledger::{VaultLedger, settings};
 
 /// A row that is edited: the event of one commit.
@@ -69,8 +69,8 @@ pub(crate) fn try_one(
     writeln!(out, "    edit          {done}")?;
     writeln!(out, "    verify        BROKEN: {}{more}", meaning(found.rule))?;
     writeln!(out, "    where         {place}")?;
-    writeln!(out, "    found         {}", found.found)?;
-    writeln!(out, "    expected      {}", found.expected)?;
+    writeln!(out, "    found         {}", clip(&found.found, 80))?;
+    writeln!(out, "    expected      {}", clip(&found.expected, 80))?;
     writeln!(out, "    root          {}", tail(report.tail))?;
     Ok(())
 }
@@ -130,7 +130,7 @@ fn change_author(db: &Connection, victim: &Victim) -> Outcome<String> {
     db.execute("INSERT OR IGNORE INTO vault_writer (writer, name) VALUES (?, ?)", params![forger.as_bytes(), FORGER])?;
     let update = "UPDATE vault_log SET writer = (SELECT id FROM vault_writer WHERE writer = ?) WHERE id = ?";
     one(db.execute(update, params![forger.as_bytes(), victim.log])?)?;
-    Ok(format!("all of {} is now by {FORGER}", name(&victim.record.writer_name())))
+    Ok(format!("all of {} is now by {FORGER}", short(&victim.record.writer_name())))
 }
 
 fn one(rows: usize) -> Outcome<()> {
@@ -140,7 +140,7 @@ fn one(rows: usize) -> Outcome<()> {
 /// Everything that a report complains of, with its place in words.
 fn breaks(report: &VerifyReport) -> impl Iterator<Item = (String, &Break)> {
     let logs = report.logs.iter().filter_map(|log| match &log.verdict {
-        LogVerdict::Broken(found) => Some((format!(" of {}", name(&log.writer_name)), found)),
+        LogVerdict::Broken(found) => Some((format!(" of {}", short(&log.writer_name)), found)),
         _ => None,
     });
     let rest = report.breaks.iter().map(|found| (String::new(), found));
@@ -188,6 +188,5 @@ fn id(commit: &ObjectId) -> String {
 /// The beginning of a message's first line.
 fn subject(message: &[u8]) -> String {
     let line = message.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let text = String::from_utf8_lossy(line);
-    if text.chars().count() <= 24 { text.into_owned() } else { text.chars().take(23).chain(['…']).collect() }
+    clip(&String::from_utf8_lossy(line), 28)
 }

@@ -122,6 +122,9 @@ impl VaultLedger {
     /// Begins to store what waits, while the next commits are read.
     fn store(&mut self) -> Outcome<()> {
         self.settle()?;
+        if self.waiting.bytes == 0 && self.waiting.events.is_empty() {
+            return Ok(());
+        }
         let (vault, places, batch) = (self.vault.clone(), Arc::clone(&self.events), mem::take(&mut self.waiting));
         self.storing = Some(thread::spawn(move || store(&vault, &places, batch)));
         Ok(())
