@@ -2,4 +2,5 @@
 
 mod doorbell;
 mod vectors;
+mod verify;
 mod writer_log;

@@ -36,7 +36,8 @@ pub(crate) fn log(db: &dyn Backend, tenant: &str, log: i64) -> Result<()> {
 pub(crate) fn tenant(db: &dyn Backend, tenant: &str, anchors: &[Anchor]) -> Result<VerifyReport> {
     let tx = db.begin(Access::Read)?;
     let Some(timeline) = timeline::find(&*tx, tenant, timeline::MAIN)? else {
-        return Ok(VerifyReport::new(Vec::new(), Vec::new(), Frontier::new().head(), tail(&[], anchors, 0)));
+        let empty = Frontier::new().head();
+        return Ok(VerifyReport::new(Vec::new(), Vec::new(), empty, tail(&[empty], anchors, 0)));
     };
     let mut checker = Checker::open(&*tx, tenant)?;
     let mut breaks = Vec::new();
