@@ -1,4 +1,4 @@
-use causal_vault::{Anchor, TailVerdict, Vault};
+use causal_vault::{Anchor, Event, TailVerdict, Vault};
 
 /// Found by the attack suite: the tree head of a new vault, kept as an anchor, made the untouched vault a truncated one.
 #[test]
@@ -10,4 +10,15 @@ fn an_anchor_of_an_empty_vault_is_kept_by_an_empty_vault() {
     assert!(report.is_intact());
     let elsewhere = Anchor { size: 0, root: [1; 32] };
     assert_eq!(vault.verify(&[elsewhere]).unwrap().tail, TailVerdict::Diverged { at: 0 });
+}
+
+/// Found by the attack suite: shared payloads were checked tenant by tenant, and an entry took its own from any tenant.
+/// An edited payload that was given to another tenant was checked by nobody.
+#[test]
+fn a_payload_that_another_tenant_is_given_is_missed() {
+    let vault = Vault::in_memory().unwrap();
+    vault.named_writer("alice").unwrap().commit(Event::raw("scan", vec![7; 5000]).stream("demo")).unwrap();
+    vault.backend().exec("UPDATE vault_payload SET bytes = zeroblob(5000), tenant = 2", &[]).unwrap();
+    let report = vault.verify(&[]).unwrap();
+    assert!(report.to_string().contains("payload at position 1 (entry 1 of its log): found no payload 1"), "{report}");
 }

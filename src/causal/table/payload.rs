@@ -54,9 +54,10 @@ pub(crate) fn read<S: Sql + ?Sized>(sql: &S, id: i64) -> Result<Option<Vec<u8>>>
     })
 }
 
-/// The stored digest of a payload.
-pub(crate) fn digest<S: Sql + ?Sized>(sql: &S, id: i64) -> Result<Option<(PayloadDigest, u64)>> {
-    sql.first("SELECT digest, length(bytes) FROM vault_payload WHERE id = ?", &[Value::Int(id)], |row| {
+/// The stored digest and the length of a tenant's payload.
+pub(crate) fn digest<S: Sql + ?Sized>(sql: &S, tenant: u64, id: i64) -> Result<Option<(PayloadDigest, u64)>> {
+    let statement = "SELECT digest, length(bytes) FROM vault_payload WHERE id = ? AND tenant = ?";
+    sql.first(statement, &[Value::Int(id), int(tenant)], |row| {
         Ok((PayloadDigest::from_bytes(columns::array(row, 0)?), columns::counter(row, 1)?))
     })
 }

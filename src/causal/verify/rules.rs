@@ -267,7 +267,7 @@ fn check_payload(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>) -> R
             // The data key is not in the store: only the length can be compared.
             Scheme::Commitment | Scheme::None => (stored.payload_digest, bytes.len() as u64),
         },
-        StoredPayload::Shared(id) => match payload::digest(tx, id)? {
+        StoredPayload::Shared(id) => match payload::digest(tx, entry::timeline(row.id), id)? {
             Some(found) => found,
             None => {
                 return Ok(Err(broken(row, ChainRule::Payload, format!("no payload {id}"), stored.payload_digest)));
