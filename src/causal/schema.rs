@@ -46,7 +46,7 @@ fn create(db: &dyn Backend, body: impl FnOnce(&dyn Transaction) -> Result<()>) -
 
 fn exists<S: Sql + ?Sized>(sql: &S, table: &Table) -> Result<bool> {
     let query = match sql.dialect() {
-        Dialect::Sqlite => "SELECT 1 FROM sqlite_master WHERE name = ?",
+        Dialect::Sqlite => "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE",
         Dialect::Postgres => "SELECT 1 FROM pg_class WHERE relname = ? AND pg_table_is_visible(oid)",
     };
     Ok(sql.first(query, &[super::table::text(table.name)], |_| Ok(()))?.is_some())
@@ -61,7 +61,10 @@ fn inspect<S: Sql + ?Sized>(sql: &S, table: &Table) -> Result<()> {
     let mut found = Vec::new();
     for catalogue in ["sqlite_master", "sqlite_temp_master"] {
         let objects = sql.all(
-            &format!("SELECT type, name, sql FROM {catalogue} WHERE tbl_name = ? OR name = ?"),
+            // The catalogue keeps a name as it was typed, and SQLite finds a table by it in any case.
+            &format!(
+                "SELECT type, name, sql FROM {catalogue} WHERE tbl_name = ? COLLATE NOCASE OR name = ? COLLATE NOCASE"
+            ),
             &[super::table::text(table.name), super::table::text(table.name)],
             |row| {
                 let text = columns::optional(row, 2, columns::text)?.map(str::to_owned);

@@ -35,6 +35,12 @@ pub(crate) fn read<S: Sql + ?Sized>(sql: &S) -> Result<Realm> {
             what: TABLE.name.to_owned(),
             detail: "its one row is missing; restore the vault from a backup".to_owned(),
         })?;
+    if format < 1 {
+        return Err(StoreError::Corrupt {
+            what: TABLE.name.to_owned(),
+            detail: format!("it says format {format}, and formats begin with 1; restore the vault from a backup"),
+        });
+    }
     if format > FORMAT {
         return Err(StoreError::NewerFormat { found: format, supported: FORMAT });
     }

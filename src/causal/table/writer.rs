@@ -6,7 +6,7 @@ use super::{Table, blob, text};
 use crate::backend::{Sql, Value, ValueRef, columns};
 use crate::causal::fingerprint::Fingerprint;
 use crate::causal::writer::{Identity, Proof};
-use crate::words::Result;
+use crate::words::{Result, StoreError};
 
 pub(crate) const TABLE: Table = Table {
     name: "vault_writer",
@@ -46,7 +46,7 @@ pub(crate) fn read<S: Sql + ?Sized>(sql: &S, id: i64) -> Result<Option<(Fingerpr
 fn row(row: &[ValueRef<'_>]) -> Result<(Fingerprint, Identity)> {
     let claimed = Fingerprint::from_bytes(columns::array(row, 0)?);
     let identity = match columns::optional(row, 1, columns::text)? {
-        Some(name) => Identity::named(name)?,
+        Some(name) => Identity::named(name).map_err(|error| StoreError::MalformedRow(format!("a writer: {error}")))?,
         None => Identity::signed(columns::array(row, 2)?),
     };
     Ok((claimed, identity))
