@@ -17,6 +17,12 @@ pub(crate) fn ensure(db: &dyn Backend) -> Result<()> {
             return Ok(());
         }
         for table in TABLES {
+            if exists(tx, table)? {
+                return Err(StoreError::Corrupt {
+                    what: format!("table {}", realm::TABLE.name),
+                    detail: format!("it is missing, and {} is there; restore the vault from a backup", table.name),
+                });
+            }
             table.schema.iter().try_for_each(|statement| tx.exec(statement, &[]).map(drop))?;
         }
         realm::create(tx)
