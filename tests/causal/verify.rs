@@ -22,3 +22,29 @@ fn a_payload_that_another_tenant_is_given_is_missed() {
     let report = vault.verify(&[]).unwrap();
     assert!(report.to_string().contains("payload at position 1 (entry 1 of its log): found no payload 1"), "{report}");
 }
+
+/// Found by the attack suite: a row outside of every timeline was read as an entry of its log, and verified by nobody.
+#[test]
+fn a_stray_row_in_a_log_is_missed_by_no_one() {
+    let vault = Vault::in_memory().unwrap();
+    vault.named_writer("alice").unwrap().commit(Event::raw("note", "one").stream("demo")).unwrap();
+    let copy = "INSERT INTO vault_entry SELECT 5, log, 2, event_key, kind, lamport, hash, causal, bytes, signature, \
+                payload, payload_id FROM vault_entry";
+    vault.backend().exec(copy, &[]).unwrap();
+    let report = vault.verify(&[]).unwrap();
+    let expected = "sequence: found 2 entries by the index of log 1 in stream \"demo\", expected 1";
+    assert!(report.to_string().contains(expected), "{report}");
+}
+
+/// Found by the attack suite: an edge from another tenant's entry was read as one's own descendant.
+#[test]
+fn an_edge_from_another_tenants_entry_is_noticed() {
+    let vault = Vault::in_memory().unwrap();
+    for tenant in ["default", "acme"] {
+        let alice = vault.for_tenant(tenant).unwrap().named_writer("alice").unwrap();
+        alice.commit(Event::raw("note", "one").stream("demo")).unwrap();
+    }
+    vault.backend().exec("INSERT INTO vault_edge VALUES ((2 << 40) + 1, (1 << 40) + 1)", &[]).unwrap();
+    let report = vault.verify(&[]).unwrap();
+    assert!(report.to_string().contains("found 0 edges to parents and 1 to children, expected 0 of each"), "{report}");
+}

@@ -35,10 +35,14 @@ pub(crate) fn children<S: Sql + ?Sized>(sql: &S, parent: u64, after: u64, limit:
     )
 }
 
-/// How many edges lead from the children with ids from `from` to `to`.
-pub(crate) fn count<S: Sql + ?Sized>(sql: &S, from: u64, to: u64) -> Result<u64> {
-    sql.first("SELECT count(*) FROM vault_edge WHERE child BETWEEN ? AND ?", &[int(from), int(to)], |row| {
-        columns::counter(row, 0)
-    })
-    .map(Option::unwrap_or_default)
+/// How many edges lead from the children with ids from `from` to `to`, and how many lead to parents among these ids.
+pub(crate) fn count<S: Sql + ?Sized>(sql: &S, from: u64, to: u64) -> Result<(u64, u64)> {
+    let count = |statement| {
+        let found = sql.first(statement, &[int(from), int(to)], |row| columns::counter(row, 0));
+        found.map(Option::unwrap_or_default)
+    };
+    Ok((
+        count("SELECT count(*) FROM vault_edge WHERE child BETWEEN ? AND ?")?,
+        count("SELECT count(*) FROM vault_edge WHERE parent BETWEEN ? AND ?")?,
+    ))
 }

@@ -218,6 +218,20 @@ pub(crate) fn scan_log<S: Sql + ?Sized>(
     })
 }
 
+/// How many entries the index over event ids leads to, of those with ids from `from` to `to`.
+pub(crate) fn count_by_event_key<S: Sql + ?Sized>(sql: &S, from: u64, to: u64) -> Result<u64> {
+    // The sign keeps the engine from counting in the table itself.
+    let statement = "SELECT count(*) FROM vault_entry WHERE event_key >= ? AND +id BETWEEN ? AND ?";
+    sql.first(statement, &[Value::Int(i64::MIN), int(from), int(to)], |row| columns::counter(row, 0))
+        .map(Option::unwrap_or_default)
+}
+
+/// How many entries the index over logs leads to in this one.
+pub(crate) fn count_in_log<S: Sql + ?Sized>(sql: &S, log: i64) -> Result<u64> {
+    sql.first("SELECT count(*) FROM vault_entry WHERE log = ?", &[Value::Int(log)], |row| columns::counter(row, 0))
+        .map(Option::unwrap_or_default)
+}
+
 fn row<'a>(cells: &[ValueRef<'a>]) -> Result<Row<'a>> {
     let payload = match (columns::optional(cells, 10, columns::blob)?, columns::optional(cells, 11, columns::int)?) {
         (Some(bytes), None) => StoredPayload::Inline(bytes),

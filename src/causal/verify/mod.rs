@@ -9,7 +9,8 @@ pub use report::{Anchor, Break, LogReport, LogVerdict, TailVerdict, VerifyReport
 
 use self::rules::Checker;
 use super::merkle::{Frontier, TreeHead};
-use super::table::{edge, entry, payload, timeline};
+use super::table::timeline::Timeline;
+use super::table::{edge, entry, log, payload, timeline};
 use crate::backend::{Access, Backend, Transaction};
 use crate::words::{ChainRule, Result, StoreError};
 
@@ -59,10 +60,12 @@ pub(crate) fn tenant(db: &dyn Backend, tenant: &str, anchors: &[Anchor]) -> Resu
         heads.note(&tree);
         Ok(ControlFlow::Continue(()))
     })?;
-    let stored_edges = edge::count(&*tx, first, last)?;
-    if stored_edges != edges {
-        breaks.push(Break::new(None, None, ChainRule::Edge, format!("{stored_edges} edges"), format!("{edges} edges")));
+    let (up, down) = edge::count(&*tx, first, last)?;
+    if (up, down) != (edges, edges) {
+        let found = format!("{up} edges to parents and {down} to children");
+        breaks.push(Break::new(None, None, ChainRule::Edge, found, format!("{edges} of each")));
     }
+    check_indexes(&*tx, &timeline, &checker, &mut breaks)?;
     check_payloads(&*tx, timeline.id, &mut breaks)?;
     let (stored, found) = (timeline.tree.head(), tree.head());
     if stored != found {
@@ -74,6 +77,31 @@ pub(crate) fn tenant(db: &dyn Backend, tenant: &str, anchors: &[Anchor]) -> Resu
         _ => 0,
     };
     Ok(VerifyReport::new(checker.finish(anchored), breaks, found, tail))
+}
+
+/// The indexes lead to the rows that there are: neither past one nor to a stray one outside of the timeline.
+fn check_indexes(
+    tx: &dyn Transaction,
+    timeline: &Timeline,
+    checker: &Checker<'_>,
+    breaks: &mut Vec<Break>,
+) -> Result<()> {
+    let mut rows = 0;
+    for log in log::select(tx, timeline.id, None, None)? {
+        let (indexed, scanned) = (entry::count_in_log(tx, log.id)?, checker.rows(log.id));
+        rows += scanned;
+        if indexed != scanned {
+            let found = format!("{indexed} entries by the index of log {} in stream {:?}", log.id, log.stream);
+            breaks.push(Break::new(None, None, ChainRule::Sequence, found, scanned));
+        }
+    }
+    let (first, last) = (entry::id(timeline.id, 0)?, entry::id(timeline.id, crate::words::limits::POSITION_MAX)?);
+    let indexed = entry::count_by_event_key(tx, first, last)?;
+    if indexed != rows {
+        let found = format!("{indexed} entries by the index of event ids");
+        breaks.push(Break::new(None, None, ChainRule::Column, found, rows));
+    }
+    Ok(())
 }
 
 fn check_payloads(tx: &dyn Transaction, tenant: u64, breaks: &mut Vec<Break>) -> Result<()> {

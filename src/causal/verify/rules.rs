@@ -37,6 +37,7 @@ struct LogCheck {
     epoch: u32,
     timeline: u64,
     last: Option<Head>,
+    rows: u64,
     entries: u64,
     signed: u64,
     broken: Option<Break>,
@@ -80,6 +81,11 @@ impl<'t> Checker<'t> {
         self.parents
     }
 
+    /// Rows of a log, also those behind a break.
+    pub(super) fn rows(&self, log: i64) -> u64 {
+        self.logs.get(&log).map_or(0, |check| check.rows)
+    }
+
     pub(super) fn names(&self, log: i64) -> (String, String) {
         self.logs.get(&log).map_or_else(
             || (format!("log {log}"), String::new()),
@@ -90,7 +96,11 @@ impl<'t> Checker<'t> {
     /// Every rule that one row can break by itself or against the row before it in its log.
     pub(super) fn check(&mut self, row: &Row<'_>) -> Result<Checked> {
         self.parents = 0;
-        if let Err(broken) = self.load(row)? {
+        let loaded = self.load(row)?;
+        if let Some(check) = self.logs.get_mut(&row.log) {
+            check.rows += 1;
+        }
+        if let Err(broken) = loaded {
             return Ok(Err(broken));
         }
         let stored = match EntryV1::decode(row.bytes) {
@@ -235,6 +245,7 @@ impl<'t> Checker<'t> {
             epoch: log.epoch,
             timeline: log.timeline,
             last: None,
+            rows: 0,
             entries: 0,
             signed: 0,
             broken: None,
