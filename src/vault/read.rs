@@ -104,7 +104,7 @@ impl Events {
             }
             Plan::Children(parent, logs, kinds) => {
                 let children = edge::children(db, *parent, self.last, PAGE_EVENTS as u64)?;
-                self.done = children.len() < PAGE_EVENTS;
+                self.done = children.len() < PAGE_EVENTS || children.last().is_some_and(|last| *last > self.end);
                 for child in children.into_iter().take_while(|child| *child <= self.end) {
                     self.last = child;
                     let flow = entry::by_id(db, child, |row| {

@@ -1,3 +1,4 @@
 //! Tests of `src/vault` through the public API.
 
+mod events;
 mod payloads;
