@@ -1,5 +1,7 @@
 //! Creating the tables, and proving that they are still what was created.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::table::{TABLES, Table, realm};
 use crate::backend::{Access, Backend, Dialect, Sql, Transaction, columns};
 use crate::words::{Result, StoreError};
@@ -56,6 +58,25 @@ fn exists<S: Sql + ?Sized>(sql: &S, table: &Table) -> Result<bool> {
         Dialect::Postgres => "SELECT 1 FROM pg_class WHERE relname = ? AND pg_table_is_visible(oid)",
     };
     Ok(sql.first(query, &[super::table::text(table.name)], |_| Ok(()))?.is_some())
+}
+
+/// The catalogue as it was when the tables were last found to be in order.
+#[derive(Default)]
+pub(crate) struct Catalogue(AtomicI64);
+
+impl Catalogue {
+    /// Inspects the tables again where the catalogue has changed since, by whatever process.
+    pub(crate) fn check<S: Sql + ?Sized>(&self, sql: &S) -> Result<()> {
+        if sql.dialect() != Dialect::Sqlite {
+            return Ok(());
+        }
+        let version = sql.first("PRAGMA schema_version", &[], |row| columns::int(row, 0))?.unwrap_or_default();
+        if self.0.load(Ordering::Relaxed) != version {
+            TABLES.iter().try_for_each(|table| inspect(sql, table))?;
+            self.0.store(version, Ordering::Relaxed);
+        }
+        Ok(())
+    }
 }
 
 /// Everything in the database's catalogue that bears on this table is what we put there.

@@ -12,7 +12,7 @@ use super::bell::Bells;
 use crate::backend::{Backend, Durability, SqliteOptions};
 use crate::causal::append::INLINE_BYTES;
 use crate::causal::merkle::Frontier;
-use crate::causal::schema;
+use crate::causal::schema::{self, Catalogue};
 use crate::causal::table::{realm, timeline};
 use crate::causal::writer_log::DEFAULT_TENANT;
 use crate::causal::{Anchor, Doorbell, Realm, TreeHead, VerifyReport, verify};
@@ -49,6 +49,7 @@ struct Store {
     db: Box<dyn Backend>,
     realm: Realm,
     settings: Settings,
+    catalogue: Catalogue,
     bells: Mutex<HashMap<Arc<str>, Arc<Bells>>>,
 }
 
@@ -206,6 +207,10 @@ impl Vault {
 
     pub(super) fn db(&self) -> &dyn Backend {
         &*self.store.db
+    }
+
+    pub(super) fn catalogue(&self) -> &Catalogue {
+        &self.store.catalogue
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -375,7 +380,13 @@ impl VaultBuilder {
         super::cursor::ensure(&db)?;
         super::lookup::ensure(&db)?;
         let realm = realm::read(&db as &dyn Backend)?;
-        let store = Store { db: Box::new(db), realm, settings: self.settings, bells: Mutex::default() };
+        let store = Store {
+            db: Box::new(db),
+            realm,
+            settings: self.settings,
+            catalogue: Catalogue::default(),
+            bells: Mutex::default(),
+        };
         Ok(Vault::handle(Arc::new(store), &self.tenant))
     }
 }

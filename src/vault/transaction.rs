@@ -78,6 +78,7 @@ impl Vault {
         body: impl FnOnce(&VaultTransaction<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let sql = self.db().begin(Access::Write)?;
+        self.catalogue().check(&*sql)?;
         let appender = Appender::open(&*sql, self.tenant(), self.settings().inline_bytes)?;
         let tx = VaultTransaction {
             vault: self,
