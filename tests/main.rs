@@ -1,7 +1,10 @@
-//! The integration tests: one binary, modules named after `src`.
+//! The integration tests: one binary, modules named after `src`, and the suites that try to break it as a whole.
 
+mod attacks;
 mod backend;
 mod causal;
 mod edge;
 mod house;
+mod naive_tree;
+mod suite;
 mod vault;

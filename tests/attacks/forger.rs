@@ -1,0 +1,153 @@
+//! A forger who recomputes every hash that needs no key: links, numbers, digests, edges and the tree.
+
+use std::collections::HashMap;
+
+use causal_vault::{CausalDigest, EntryHash, EntryV1, PayloadDigest, SigningKey, causal_hash};
+use rusqlite::{Connection, params};
+
+use crate::naive_tree::peaks;
+
+pub(super) const TIMELINE: i64 = 1 << 40;
+
+struct StoredRow {
+    id: i64,
+    log: i64,
+    bytes: Vec<u8>,
+    payload: Option<Vec<u8>>,
+    payload_id: Option<i64>,
+    signature: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Copy)]
+struct Last {
+    hash: EntryHash,
+    seq: u64,
+    lamport: u64,
+    causal: CausalDigest,
+}
+
+/// What the forger does to one entry, already put into its new place.
+pub(super) enum Fate {
+    Drop,
+    Keep,
+}
+
+/// Rewrites the timeline of tenant `default`: `edit` sees each position, its entry and its inline payload. Entries whose
+/// hash changes lose their signature, or get one by `key`.
+pub(super) fn rewrite(
+    conn: &Connection,
+    key: Option<&SigningKey>,
+    mut edit: impl FnMut(i64, &mut EntryV1<'_>, &mut Option<Vec<u8>>) -> Fate,
+) {
+    let rows = read(conn);
+    conn.execute("DELETE FROM vault_entry WHERE id BETWEEN ?1 AND ?1 * 2 - 1", [TIMELINE]).unwrap();
+    conn.execute("DELETE FROM vault_edge WHERE child BETWEEN ?1 AND ?1 * 2 - 1", [TIMELINE]).unwrap();
+    let mut logs = HashMap::<i64, Last>::new();
+    let mut renamed = HashMap::<EntryHash, (i64, Last)>::new();
+    let mut leaves = Vec::new();
+    for row in rows {
+        let mut payload = row.payload.clone();
+        let mut entry = EntryV1::decode(&row.bytes).unwrap();
+        let last = logs.get(&row.log).copied();
+        entry.seq = last.map_or(0, |last| last.seq) + 1;
+        entry.prev = last.map_or_else(|| genesis(&entry), |last| last.hash);
+        let mut parents: Vec<_> = entry.parents.iter().filter_map(|parent| renamed.get(parent).copied()).collect();
+        parents.sort_by_key(|(_, parent)| parent.hash);
+        entry.parents = parents.iter().map(|(_, parent)| parent.hash).collect();
+        let before = parents.iter().map(|(_, parent)| parent.lamport).chain(last.map(|last| last.lamport)).max();
+        entry.lamport = before.unwrap_or(0) + 1;
+        if let Fate::Drop = edit(row.id - TIMELINE, &mut entry, &mut payload) {
+            continue;
+        }
+        if let Some(payload) = &payload {
+            (entry.payload_len, entry.payload_digest) = (payload.len() as u64, PayloadDigest::of(payload));
+        }
+        let bytes = entry.encode().unwrap();
+        let hash = EntryHash::of(&bytes);
+        let causal =
+            causal_hash(&entry.payload_digest, &parents.iter().map(|(_, parent)| parent.causal).collect::<Vec<_>>());
+        let signature = match key {
+            _ if bytes == row.bytes => row.signature,
+            Some(key) => Some(sign(key, &entry, &hash).to_vec()),
+            None => None,
+        };
+        leaves.push(*hash.as_bytes());
+        let id = TIMELINE + leaves.len() as i64;
+        conn.execute(
+            "INSERT INTO vault_entry VALUES (?, ?, ?, ?, (SELECT id FROM vault_kind WHERE kind = ?), ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                id,
+                row.log,
+                entry.seq as i64,
+                i64::from_be_bytes(entry.event_id.as_bytes()[..8].try_into().unwrap()),
+                entry.kind,
+                entry.lamport as i64,
+                hash.as_bytes(),
+                causal.as_bytes(),
+                bytes,
+                signature,
+                payload,
+                row.payload_id
+            ],
+        )
+        .unwrap();
+        for (parent, _) in &parents {
+            conn.execute("INSERT INTO vault_edge VALUES (?, ?)", [id, *parent]).unwrap();
+        }
+        let new = Last { hash, seq: entry.seq, lamport: entry.lamport, causal };
+        logs.insert(row.log, new);
+        renamed.insert(EntryHash::of(&row.bytes), (id, new));
+    }
+    settle(conn, &leaves);
+}
+
+/// Stores the size and the peaks that belong to these leaves.
+pub(super) fn settle(conn: &Connection, leaves: &[[u8; 32]]) {
+    conn.execute(
+        "UPDATE vault_timeline SET size = ?, peaks = ? WHERE id = 1",
+        params![leaves.len() as i64, peaks(leaves).concat()],
+    )
+    .unwrap();
+}
+
+/// The hashes that are there, in position order.
+pub(super) fn leaves(conn: &Connection) -> Vec<[u8; 32]> {
+    let mut statement =
+        conn.prepare("SELECT hash FROM vault_entry WHERE id BETWEEN ?1 AND ?1 * 2 - 1 ORDER BY id").unwrap();
+    statement.query_map([TIMELINE], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+fn read(conn: &Connection) -> Vec<StoredRow> {
+    let mut statement = conn
+        .prepare(
+            "SELECT id, log, bytes, payload, payload_id, signature FROM vault_entry \
+             WHERE id BETWEEN ?1 AND ?1 * 2 - 1 ORDER BY id",
+        )
+        .unwrap();
+    let rows = statement.query_map([TIMELINE], |row| {
+        Ok(StoredRow {
+            id: row.get(0)?,
+            log: row.get(1)?,
+            bytes: row.get(2)?,
+            payload: row.get(3)?,
+            payload_id: row.get(4)?,
+            signature: row.get(5)?,
+        })
+    });
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+fn genesis(entry: &EntryV1<'_>) -> EntryHash {
+    let mut hasher = blake3::Hasher::new_derive_key("causal-vault v1 2026 log-genesis");
+    hasher.update(entry.realm.as_bytes());
+    for name in [entry.tenant, entry.stream] {
+        hasher.update(&[name.len() as u8]).update(name.as_bytes());
+    }
+    hasher.update(entry.writer.as_bytes()).update(&entry.epoch.to_be_bytes());
+    EntryHash::from_bytes(*hasher.finalize().as_bytes())
+}
+
+pub(super) fn sign(key: &SigningKey, entry: &EntryV1<'_>, hash: &EntryHash) -> [u8; 64] {
+    let message = [b"CVSIG\x01\x01".as_slice(), entry.realm.as_bytes(), hash.as_bytes()].concat();
+    causal_vault::Signer::sign(key, &message).unwrap()
+}

@@ -1,0 +1,132 @@
+//! Tables that only say where to look: edges, SQLite's own indexes, the look-up by hash.
+
+use causal_vault::ChainRule::*;
+use causal_vault::{Event, EventId, Filter, Vault};
+use rusqlite::Connection;
+
+use super::Caught::By;
+use super::PlainEdit::Absent;
+use super::scene::{scene, sql};
+use super::{Attack, examine, rules, run};
+
+const NO_EDGES: &str = "its entries have no parents";
+
+#[test]
+fn edges_are_those_that_the_entries_name() {
+    run(&[
+        Attack {
+            name: "add an edge",
+            edit: |conn| sql(conn, "INSERT INTO vault_edge VALUES ((1<<40)+4, (1<<40)+1)"),
+            caught: By(Edge),
+            plain: Absent(NO_EDGES),
+        },
+        Attack {
+            name: "remove an edge",
+            edit: |conn| sql(conn, "DELETE FROM vault_edge WHERE child = (1<<40)+5"),
+            caught: By(Edge),
+            plain: Absent(NO_EDGES),
+        },
+        Attack {
+            name: "redirect an edge",
+            edit: |conn| sql(conn, "UPDATE vault_edge SET parent = (1<<40)+3 WHERE child = (1<<40)+5"),
+            caught: By(Edge),
+            plain: Absent(NO_EDGES),
+        },
+        Attack {
+            name: "give one entry's edge to another",
+            edit: |conn| sql(conn, "UPDATE vault_edge SET child = (1<<40)+7 WHERE child = (1<<40)+5"),
+            caught: By(Edge),
+            plain: Absent(NO_EDGES),
+        },
+        Attack {
+            name: "add an edge to an entry that is not there",
+            edit: |conn| sql(conn, "INSERT INTO vault_edge VALUES ((1<<40)+5, (1<<40)+99)"),
+            caught: By(Edge),
+            plain: Absent(NO_EDGES),
+        },
+        Attack {
+            name: "turn an edge round",
+            edit: |conn| {
+                sql(
+                    conn,
+                    "DELETE FROM vault_edge WHERE child = (1<<40)+5; INSERT INTO vault_edge VALUES ((1<<40)+1, (1<<40)+5)",
+                );
+            },
+            caught: By(Edge),
+            plain: Absent(NO_EDGES),
+        },
+    ]);
+}
+
+/// A circle of edges ends every walk with an error, and never runs for ever.
+#[test]
+fn a_circle_of_edges_is_walked_to_an_error() {
+    let copy = scene().copy();
+    copy.edit(|conn| sql(conn, "INSERT INTO vault_edge VALUES ((1<<40)+1, (1<<40)+6)"));
+    let vault = Vault::open(&copy.path).unwrap();
+    let first = vault.events(Filter::all()).unwrap().next().unwrap().unwrap();
+    for walk in [vault.ancestors(&first), vault.descendants(&first)] {
+        let error = walk.and_then(|walk| walk.collect::<Result<Vec<_>, _>>()).unwrap_err();
+        assert!(error.to_string().contains("run verify"), "{error}");
+    }
+}
+
+/// Lets an index lead into an empty tree, so that nothing is found through it.
+fn hollow(conn: &Connection, index: &str) {
+    let hollowed = "CREATE TABLE hollow (x INTEGER PRIMARY KEY); PRAGMA writable_schema = ON";
+    conn.execute_batch(hollowed).unwrap();
+    conn.execute_batch("CREATE TABLE donor (a, b, c, UNIQUE (a, b, c))").unwrap();
+    let changed = conn
+        .execute(
+            "UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_donor_1') \
+             WHERE name = ?",
+            [index],
+        )
+        .unwrap();
+    assert_eq!(changed, 1, "{index}");
+    conn.execute_batch(
+        "DELETE FROM sqlite_master WHERE tbl_name IN ('donor', 'hollow'); PRAGMA writable_schema = RESET",
+    )
+    .unwrap();
+}
+
+#[test]
+fn an_index_that_hides_rows_is_noticed() {
+    for index in ["sqlite_autoindex_vault_entry_1", "vault_entry_event", "vault_edge_parent"] {
+        let findings = examine(scene(), |conn| hollow(conn, index)).unwrap();
+        let report = findings.unanchored.unwrap();
+        assert!(!report.is_intact(), "{index}: {report}");
+        assert!(rules(&report).iter().any(|rule| matches!(rule, Sequence | Column | Edge)), "{index}: {report}");
+    }
+}
+
+/// What the event-id index hides would be stored a second time by a retry.
+#[test]
+fn a_look_up_that_hides_or_misleads_is_noticed_or_harmless() {
+    let bytes = {
+        let copy = scene().copy();
+        let vault = Vault::open(&copy.path).unwrap();
+        let event = vault.events(Filter::all()).unwrap().next().unwrap().unwrap();
+        assert_eq!(vault.get(event.header.hash).unwrap(), event);
+        drop(vault);
+        std::fs::read(&copy.path).unwrap()
+    };
+    let misled = super::scene::Copy::of(&bytes);
+    misled.edit(|conn| sql(conn, "UPDATE vault_lookup SET entry = (1<<40)+3"));
+    let vault = Vault::open(&misled.path).unwrap();
+    for event in vault.events(Filter::all()).unwrap().map(Result::unwrap) {
+        let found = vault.try_get(event.header.hash).unwrap();
+        assert!(found.is_none_or(|found| found == event));
+    }
+}
+
+#[test]
+fn an_event_id_is_found_again_after_a_reopen_and_a_retry_stores_nothing() {
+    let copy = scene().copy();
+    let id = EventId::new();
+    let event = || Event::raw("note", "once").stream("ledger").id(id);
+    for is_new in [true, false, false] {
+        let vault = Vault::open(&copy.path).unwrap();
+        assert_eq!(vault.named_writer("alice").unwrap().commit(event()).unwrap().is_new, is_new);
+    }
+}
