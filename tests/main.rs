@@ -5,6 +5,7 @@ mod backend;
 mod causal;
 mod edge;
 mod house;
+mod model;
 mod naive_tree;
 mod suite;
 mod vault;
