@@ -3,6 +3,7 @@
 mod attacks;
 mod backend;
 mod causal;
+mod crash;
 mod edge;
 mod house;
 mod model;
