@@ -8,5 +8,6 @@ mod edge;
 mod house;
 mod model;
 mod naive_tree;
+mod processes;
 mod suite;
 mod vault;
