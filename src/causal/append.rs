@@ -83,6 +83,7 @@ impl<'t> Appender<'t> {
 
     /// Gives the draft its place. After an error the transaction holds nothing of it, or can only be rolled back.
     pub(crate) fn append(&mut self, author: &Author, draft: &Draft<'_>) -> Result<Appended> {
+        self.check_whole()?;
         if !draft.fresh
             && let Some(appended) = self.replayed(author, draft)?
         {
@@ -171,9 +172,7 @@ impl<'t> Appender<'t> {
 
     /// Stores what the appends left to store; the caller commits.
     pub(crate) fn finish(self) -> Result<()> {
-        if self.failed {
-            return Err(StoreError::Backend("an append failed half-way; the transaction is rolled back".to_owned()));
-        }
+        self.check_whole()?;
         for head in self.logs.values().flat_map(HashMap::values) {
             if let (Some(signer), Some(last)) = (&head.unsigned, &head.last) {
                 let signature = signer.sign(&message(PURPOSE_ENTRY, self.realm.as_bytes(), last.hash.as_bytes()))?;
@@ -182,6 +181,13 @@ impl<'t> Appender<'t> {
         }
         if self.timeline.tree.size() > self.start {
             timeline::advance(self.sql, &self.timeline, self.start)?;
+        }
+        Ok(())
+    }
+
+    fn check_whole(&self) -> Result<()> {
+        if self.failed {
+            return Err(StoreError::Backend("an append failed half-way; the transaction is rolled back".to_owned()));
         }
         Ok(())
     }
