@@ -7,7 +7,6 @@ mod crash;
 mod edge;
 mod house;
 mod model;
-mod naive_tree;
 mod processes;
 mod suite;
 mod vault;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use causal_vault::{CausalDigest, EntryHash, EntryV1, PayloadDigest, SigningKey, causal_hash};
 use rusqlite::{Connection, params};
 
-use crate::naive_tree::peaks;
+use crate::suite::tree::peaks;
 
 pub(super) const TIMELINE: i64 = 1 << 40;
 
@@ -72,16 +72,16 @@ pub(super) fn rewrite(
             None => None,
         };
         leaves.push(*hash.as_bytes());
-        let id = TIMELINE + leaves.len() as i64;
+        let id = TIMELINE + count(&leaves);
         conn.execute(
             "INSERT INTO vault_entry VALUES (?, ?, ?, ?, (SELECT id FROM vault_kind WHERE kind = ?), ?, ?, ?, ?, ?, ?, ?)",
             params![
                 id,
                 row.log,
-                entry.seq as i64,
+                entry.seq.cast_signed(),
                 i64::from_be_bytes(entry.event_id.as_bytes()[..8].try_into().unwrap()),
                 entry.kind,
-                entry.lamport as i64,
+                entry.lamport.cast_signed(),
                 hash.as_bytes(),
                 causal.as_bytes(),
                 bytes,
@@ -105,9 +105,13 @@ pub(super) fn rewrite(
 pub(super) fn settle(conn: &Connection, leaves: &[[u8; 32]]) {
     conn.execute(
         "UPDATE vault_timeline SET size = ?, peaks = ? WHERE id = 1",
-        params![leaves.len() as i64, peaks(leaves).concat()],
+        params![count(leaves), peaks(leaves).concat()],
     )
     .unwrap();
+}
+
+fn count(leaves: &[[u8; 32]]) -> i64 {
+    i64::try_from(leaves.len()).unwrap()
 }
 
 /// The hashes that are there, in position order.
@@ -141,7 +145,7 @@ fn genesis(entry: &EntryV1<'_>) -> EntryHash {
     let mut hasher = blake3::Hasher::new_derive_key("causal-vault v1 2026 log-genesis");
     hasher.update(entry.realm.as_bytes());
     for name in [entry.tenant, entry.stream] {
-        hasher.update(&[name.len() as u8]).update(name.as_bytes());
+        hasher.update(&[u8::try_from(name.len()).unwrap()]).update(name.as_bytes());
     }
     hasher.update(entry.writer.as_bytes()).update(&entry.epoch.to_be_bytes());
     EntryHash::from_bytes(*hasher.finalize().as_bytes())

@@ -47,7 +47,7 @@ impl Operation {
     }
 
     fn events(self) -> impl Iterator<Item = Event> {
-        let payload = vec![1; if self.n % 5 == 0 { 5000 } else { 100 }];
+        let payload = vec![1; if self.n.is_multiple_of(5) { 5000 } else { 100 }];
         self.ids()
             .into_iter()
             .map(move |id| Event::raw("crash.test", payload.clone()).stream("crash").id(EventId::from_bytes(id)))

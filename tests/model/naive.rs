@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use causal_vault::{CausalDigest, EntryHash, Event, EventId, EventRef, Fingerprint, StoreError};
 
 use super::operations::{Draft, Expect, Id, LIMIT, Look, Parent, Payload};
-use crate::naive_tree::root;
+use crate::suite::tree::root;
 
 pub(super) const TENANTS: [&str; 2] = ["default", "acme"];
 pub(super) const STREAMS: [&str; 4] = ["conv:one", "conv:two", "ledger", "nobody writes here"];
@@ -231,8 +231,8 @@ impl Model {
                     && look.writer.is_none_or(|writer| writer == event.writer)
                     && wants_kind(KINDS[event.kind])
                     && look.parent.is_none_or(|n| event.parents.contains(&(n % events.len())))
-                    && look.after.is_none_or(|after| *at as u64 + 1 > after)
-                    && look.up_to.is_none_or(|up_to| *at as u64 + 1 <= up_to)
+                    && look.after.is_none_or(|after| *at as u64 >= after)
+                    && look.up_to.is_none_or(|up_to| (*at as u64) < up_to)
             })
             .collect()
     }

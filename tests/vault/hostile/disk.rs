@@ -21,10 +21,10 @@ fn fill(vault: &Vault, mut commit: impl FnMut(u128) -> Result<()>) -> (u128, Sto
     (1..1000).find_map(|id| commit(id).err().map(|error| (id, error))).expect("the disk never filled")
 }
 
-fn own_rows(vault: &Vault) -> i64 {
+fn own_rows(vault: &Vault) -> u128 {
     let rows = vault.backend().query("SELECT count(*) FROM mine", &[]).unwrap();
     let [Value::Int(count)] = rows[0][..] else { panic!("{rows:?}") };
-    count
+    u128::try_from(count).unwrap()
 }
 
 fn in_a_file() -> (tempfile::TempDir, Untouched) {
@@ -60,7 +60,7 @@ fn a_commit_that_the_disk_has_no_space_for_is_refused_and_can_be_retried() {
     let (failed, error) = fill(&here.vault, commit);
     assert!(failed > 2);
     assert_only_the_failed_one_is_missing(&here, &error, failed - 1, || commit(failed));
-    assert_eq!(contents(&here.vault).0.size as u128, 2 + failed);
+    assert_eq!(u128::from(contents(&here.vault).0.size), 2 + failed);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_batch_that_the_disk_has_no_space_for_is_refused_whole() {
     let commit = |n: u128| here.alice.commit_batch((0..3).map(|event| large(n * 10 + event))).map(drop);
     let (failed, error) = fill(&here.vault, commit);
     assert_only_the_failed_one_is_missing(&here, &error, 3 * (failed - 1), || commit(failed));
-    assert_eq!(contents(&here.vault).0.size as u128, 2 + 3 * failed);
+    assert_eq!(u128::from(contents(&here.vault).0.size), 2 + 3 * failed);
 }
 
 #[test]
@@ -84,9 +84,9 @@ fn a_transaction_that_the_disk_has_no_space_for_leaves_neither_events_nor_the_co
         })
     };
     let (failed, error) = fill(&here.vault, commit);
-    assert_eq!(own_rows(&here.vault) as u128, failed - 1);
+    assert_eq!(own_rows(&here.vault), failed - 1);
     assert_only_the_failed_one_is_missing(&here, &error, failed - 1, || commit(failed));
-    assert_eq!(own_rows(&here.vault) as u128, failed);
+    assert_eq!(own_rows(&here.vault), failed);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_transaction_whose_body_overlooks_the_full_disk_does_not_commit_by_halves() 
     };
     let (failed, error) = fill(&here.vault, overlook);
     assert!(matches!(error.kind(), ErrorKind::Backend | ErrorKind::Conflict), "{error:?}");
-    assert_eq!(own_rows(&here.vault) as u128, failed - 1);
+    assert_eq!(own_rows(&here.vault), failed - 1);
     assert_eq!(u128::from(contents(&here.vault).0.size), 2 + 2 * (failed - 1));
     leave_pages(&here.vault, 1000);
     overlook(failed).unwrap();

@@ -2,6 +2,8 @@
 //!
 //! `PROOF=release` chooses the size of a release, `CAUSAL_VAULT_CASES` any other, `CAUSAL_VAULT_SEED` the seed.
 
+pub(crate) mod tree;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::RngExt;
