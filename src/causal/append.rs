@@ -196,7 +196,7 @@ impl<'t> Appender<'t> {
     fn replayed(&mut self, author: &Author, draft: &Draft<'_>) -> Result<Option<Appended>> {
         let timeline = self.timeline.id;
         entry::by_event_key(self.sql, prefix(draft.event_id.as_bytes()), |row| {
-            let stored = EntryV1::decode(row.bytes)?;
+            let stored = row.decode()?;
             if stored.event_id != draft.event_id || entry::timeline(row.id) != timeline {
                 return Ok(None);
             }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::append::{Appended, Appender, INLINE_BYTES};
 use super::draft::{Author, Draft, Signing};
-use super::entry::{EntryV1, Scheme};
+use super::entry::Scheme;
 use super::extension::Extension;
 use super::fingerprint::Fingerprint;
 use super::schema;
@@ -317,7 +317,7 @@ fn page(db: &dyn Backend, writer: &str, log: i64, from: u64, limit: usize) -> Re
 }
 
 fn read(db: &dyn Backend, writer: &str, row: &Row<'_>) -> Result<Entry> {
-    let stored = EntryV1::decode(row.bytes)?;
+    let stored = row.decode()?;
     let payload = match row.payload {
         StoredPayload::Inline(bytes) => bytes.to_vec(),
         StoredPayload::Shared(id) => payload::read(db, id)?.ok_or_else(|| StoreError::Corrupt {

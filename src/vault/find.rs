@@ -12,7 +12,7 @@ use super::receipt::Receipt;
 use super::record::{Names, StoredEvent};
 use crate::causal::append::find_entry;
 use crate::causal::table::{entry, payload, prefix, timeline};
-use crate::causal::{EntryHash, EntryV1, EventRef, PayloadDigest};
+use crate::causal::{EntryHash, EventRef, PayloadDigest};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
 
@@ -205,7 +205,7 @@ impl Vault {
                 lookup::by_hash(db, timeline.id, entry::id(timeline.id, timeline.tree.size())?, hash)
             }
             EventKey::Id(event) => entry::by_event_key(db, prefix(event.as_bytes()), |row| {
-                let same = EntryV1::decode(row.bytes)?.event_id.as_bytes() == event.as_bytes();
+                let same = row.decode()?.event_id.as_bytes() == event.as_bytes();
                 Ok((same && entry::timeline(row.id) == timeline.id).then_some(row.id))
             }),
             EventKey::Position(position) => {

@@ -9,7 +9,7 @@ use crate::backend::{Access, Backend, Sql, Value, columns};
 use crate::causal::schema::ensure_table;
 use crate::causal::table::entry::{self, StoredPayload};
 use crate::causal::table::{Table, int, prefix};
-use crate::causal::{EntryHash, EntryV1, PayloadDigest};
+use crate::causal::{EntryHash, PayloadDigest};
 use crate::words::Result;
 
 const TABLE: Table = Table {
@@ -52,7 +52,7 @@ pub(super) fn by_digest(db: &dyn Backend, timeline: u64, last: u64, digest: &Pay
     catch_up(db, timeline, last)?;
     for id in candidates(db, timeline, prefix(digest.as_bytes()))? {
         let found = entry::by_id(db, id, |row| {
-            let same = EntryV1::decode(row.bytes)?.payload_digest == *digest;
+            let same = row.decode()?.payload_digest == *digest;
             Ok(match row.payload {
                 StoredPayload::Inline(bytes) if same => Some(bytes.to_vec()),
                 _ => None,
@@ -86,7 +86,7 @@ fn catch_up(db: &dyn Backend, timeline: u64, last: u64) -> Result<()> {
         entry::scan(&*tx, reached, last, |row| {
             keys.push((prefix(row.hash.as_bytes()), row.id));
             if matches!(row.payload, StoredPayload::Inline(_)) {
-                keys.push((prefix(EntryV1::decode(row.bytes)?.payload_digest.as_bytes()), row.id));
+                keys.push((prefix(row.decode()?.payload_digest.as_bytes()), row.id));
             }
             reached = row.id;
             entries += 1;

@@ -10,7 +10,7 @@ use super::header::{EventHeader, MESSAGE_PACK, Position};
 use crate::backend::Sql;
 use crate::causal::table::entry::{Row, StoredPayload};
 use crate::causal::table::{entry, payload, writer};
-use crate::causal::{EntryV1, EventRef, Fingerprint, Scheme};
+use crate::causal::{EventRef, Fingerprint, Scheme};
 use crate::words::{Result, StoreError};
 
 /// An event as it stands in the vault.
@@ -71,7 +71,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn header<S: Sql + ?Sized>(&mut self, sql: &S, row: &Row<'_>) -> Result<EventHeader> {
-        let stored = EntryV1::decode(row.bytes)?;
+        let stored = row.decode()?;
         Ok(EventHeader {
             id: stored.event_id.into(),
             timestamp: stored.ts_ms,
@@ -93,7 +93,7 @@ impl Names {
 
     pub(super) fn event<S: Sql + ?Sized>(&mut self, sql: &S, row: &Row<'_>) -> Result<StoredEvent> {
         let header = self.header(sql, row)?;
-        let payload = read_payload(sql, row, EntryV1::decode(row.bytes)?.scheme)?;
+        let payload = read_payload(sql, row, row.decode()?.scheme)?;
         Ok(StoredEvent { header, payload })
     }
 

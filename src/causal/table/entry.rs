@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use super::{Table, blob, int};
 use crate::backend::{Sql, Value, ValueRef, columns};
+use crate::causal::entry::EntryV1;
 use crate::causal::hash::{CausalDigest, EntryHash};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
@@ -98,6 +99,16 @@ pub(crate) struct Row<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) signature: Option<[u8; 64]>,
     pub(crate) payload: StoredPayload<&'a [u8]>,
+}
+
+impl<'a> Row<'a> {
+    /// What its bytes say. That they do not decode is the store's fault and not the caller's.
+    pub(crate) fn decode(&self) -> Result<EntryV1<'a>> {
+        EntryV1::decode(self.bytes).map_err(|error| StoreError::Corrupt {
+            what: format!("the entry at position {}", position(self.id)),
+            detail: format!("{error}; run verify"),
+        })
+    }
 }
 
 /// What an entry's successors need of it.
