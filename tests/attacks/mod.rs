@@ -11,6 +11,7 @@ mod identities;
 mod indexes;
 mod owners;
 mod plain;
+mod random;
 mod scene;
 mod schema;
 

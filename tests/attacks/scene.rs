@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use causal_vault::{Anchor, Event, SigningKey, Vault, Writer};
+use causal_vault::{Anchor, Durability, Event, SigningKey, Vault, Writer};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -75,6 +75,10 @@ impl Copy {
         let path = folder.path().join("agents.vault");
         std::fs::write(&path, bytes).unwrap();
         Self { _folder: folder, path }
+    }
+
+    pub(super) fn open(&self) -> Vault {
+        Vault::builder().durability(Durability::Fast).open(&self.path).unwrap()
     }
 
     /// Opens the file as any program with SQLite can, and closes it again.
