@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use causal_vault::{Event, Filter, SigningKey, Vault, Writer, tree_root};
+use causal_vault::{Event, Filter, SigningKey, Value, Vault, Writer, tree_root};
 
 pub(super) const ROLE: &str = "CAUSAL_VAULT_PROCESS_ROLE";
 
@@ -28,6 +28,7 @@ fn child() {
                 let _ = vault.backend().query(&format!("PRAGMA wal_checkpoint({mode})"), &[]);
             }
         }),
+        "careless" => append_carelessly(&vault, number, appends),
         _ => append(&vault, number, appends),
     }
 }
@@ -54,6 +55,16 @@ fn append(vault: &Vault, number: u32, appends: u32) {
                 own.commit_batch(batch.iter().map(|n| event(*n))).unwrap();
             }
         }
+    }
+}
+
+/// What must not be done: the last number is read, and the next one stored, in two steps.
+fn append_carelessly(vault: &Vault, number: u32, appends: u32) {
+    for n in 0..appends {
+        let rows = vault.backend().query("SELECT coalesce(max(position), 0) + 1 FROM careless", &[]).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+        let row = [rows[0][0].clone(), Value::Int(number.into()), Value::Int(n.into())];
+        vault.backend().exec("INSERT INTO careless VALUES (?, ?, ?)", &row).unwrap();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use causal_vault::{Fingerprint, StoredEvent};
+use causal_vault::{Fingerprint, StoredEvent, Value};
 
 /// What is needed of an event: its place, and which append it was.
 #[derive(Clone, Debug)]
@@ -25,6 +25,14 @@ impl Record {
             process: process.parse().unwrap(),
             append: append.parse().unwrap(),
         }
+    }
+
+    /// A row of the careless processes: position, process, append.
+    pub(super) fn of_row(row: &[Value]) -> Self {
+        let [Value::Int(position), Value::Int(process), Value::Int(append)] = row[..] else { panic!("{row:?}") };
+        let (process, append) = (u32::try_from(process).unwrap(), u32::try_from(append).unwrap());
+        let writer = Fingerprint::named(&process.to_string()).unwrap();
+        Self { position: position.cast_unsigned(), writer, seq: u64::from(append) + 1, process, append }
     }
 }
 

@@ -68,6 +68,21 @@ fn two_dozen_processes_append_at_once_and_nothing_is_lost() {
     assert_eq!(vault.tree_head(), Ok(report.tree));
 }
 
+/// The control: processes that read the last number and store the next one in two steps do not pass.
+#[test]
+fn careless_processes_are_caught() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = open(folder.path());
+    vault.backend().exec("CREATE TABLE careless (position INTEGER, process INTEGER, append INTEGER)", &[]).unwrap();
+    let mut children: Vec<_> = (0..4).map(|n| start(folder.path(), "careless", n, 20)).collect();
+    go(folder.path(), children.len());
+    assert!(children.iter_mut().all(|child| child.wait().unwrap().success()));
+    let rows = vault.backend().query("SELECT * FROM careless ORDER BY position, process", &[]).unwrap();
+    let history: Vec<Record> = rows.iter().map(|row| Record::of_row(row)).collect();
+    assert_eq!(history.len(), 80);
+    assert!(check(&history, 4, 20).unwrap_err().starts_with("position"));
+}
+
 #[test]
 fn two_dozen_processes_create_one_vault_at_once() {
     for _ in 0..suite("processes, first opening", 2, 50).cases.min(50) {
