@@ -28,7 +28,7 @@ doc:
 examples:
     @bash .ci/steps examples
 
-# Builds the benchmarks; `cargo bench` runs them.
+# Runs every benchmark once; `cargo bench` measures.
 bench:
     @bash .ci/steps bench
 
