@@ -134,6 +134,12 @@ pub trait Transaction {
         visit_rows(self.query(sql, params)?, visit)
     }
 
+    /// Whether its commit is final: not where the caller has begun a transaction of its own around it, which may still
+    /// be rolled back. While a backend does not say that it is, less is kept in memory between transactions.
+    fn is_outermost(&self) -> bool {
+        false
+    }
+
     /// Makes everything durable at the backend's level, or nothing.
     fn commit(self: Box<Self>) -> Result<()>;
 }

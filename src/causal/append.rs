@@ -10,13 +10,13 @@ use uuid::Uuid;
 use super::draft::{Author, Draft, Signing};
 use super::entry::{EntryV1, Scheme};
 use super::extension::Extensions;
-use super::fingerprint::Fingerprint;
-use super::hash::{CausalDigest, EntryHash, PayloadDigest, Realm, causal_hash};
+use super::hash::{CausalDigest, EntryHash, PayloadDigest, causal_hash};
+use super::known::{Known, LogHead};
 use super::reference::EventRef;
 use super::signer::{PURPOSE_ENTRY, Signer, message};
 use super::table::entry::{Link, NewRow, StoredPayload};
-use super::table::timeline::{MAIN, Timeline};
-use super::table::{edge, entry, kind, log, payload, prefix, realm, timeline, writer};
+use super::table::timeline::MAIN;
+use super::table::{edge, entry, kind, log, payload, realm, timeline, writer};
 use crate::backend::Transaction;
 use crate::words::limits::COUNTER_MAX;
 use crate::words::{Result, StoreError};
@@ -42,43 +42,31 @@ pub(crate) struct Appended {
 /// Appends to one tenant's timeline within a transaction that holds the write lock.
 pub(crate) struct Appender<'t> {
     sql: &'t dyn Transaction,
-    realm: Realm,
     tenant: &'t str,
-    timeline: Timeline,
+    known: Known,
     start: u64,
     inline_bytes: usize,
-    writers: HashMap<Fingerprint, i64>,
-    logs: HashMap<Fingerprint, HashMap<Arc<str>, LogHead>>,
-    kinds: HashMap<String, i64>,
+    /// The last entry of each log that is to be signed when the transaction ends.
+    unsigned: HashMap<i64, (Arc<dyn Signer>, Link)>,
     /// A write failed half-way: only a rollback is left.
     failed: bool,
 }
 
-/// A log as this transaction leaves it.
-struct LogHead {
-    id: i64,
-    epoch: u32,
-    genesis: EntryHash,
-    last: Option<Link>,
-    /// Signs the last entry when the transaction ends.
-    unsigned: Option<Arc<dyn Signer>>,
-}
-
 impl<'t> Appender<'t> {
-    pub(crate) fn open(sql: &'t dyn Transaction, tenant: &'t str, inline_bytes: usize) -> Result<Self> {
+    /// `known` is what [`finish`](Self::finish) returned for the last transaction of this tenant, if it is at hand.
+    pub(crate) fn open(
+        sql: &'t dyn Transaction,
+        tenant: &'t str,
+        inline_bytes: usize,
+        known: Option<Known>,
+    ) -> Result<Self> {
         let timeline = timeline::find_or_create(sql, tenant, MAIN)?;
-        Ok(Self {
-            sql,
-            realm: realm::read(sql)?,
-            tenant,
-            start: timeline.tree.size(),
-            timeline,
-            inline_bytes,
-            writers: HashMap::new(),
-            logs: HashMap::new(),
-            kinds: HashMap::new(),
-            failed: false,
-        })
+        let known = match known.filter(|known| known.timeline == timeline) {
+            Some(known) => known,
+            None => Known::new(realm::read(sql)?, timeline),
+        };
+        let start = known.timeline.tree.size();
+        Ok(Self { sql, tenant, known, start, inline_bytes, unsigned: HashMap::new(), failed: false })
     }
 
     /// Gives the draft its place. After an error the transaction holds nothing of it, or can only be rolled back.
@@ -91,8 +79,8 @@ impl<'t> Appender<'t> {
         }
         let parents = self.resolve(&draft.parents)?;
         let writer = author.identity.id();
-        let head = self.log(author, draft.stream)?;
-        let found = head.last.map_or(0, |last| last.seq);
+        let LogHead { id: log, stream, epoch, genesis, last } = self.log(author, draft.stream)?;
+        let found = last.map_or(0, |last| last.seq);
         if let Some(expected) = draft.expected_seq.filter(|expected| *expected != found) {
             return Err(StoreError::HeadMoved {
                 stream: draft.stream.to_owned(),
@@ -101,15 +89,14 @@ impl<'t> Appender<'t> {
                 found,
             });
         }
-        let (log, epoch, last) = (head.id, head.epoch, head.last);
-        let prev = last.map_or(head.genesis, |last| last.hash);
+        let prev = last.map_or(genesis, |last| last.hash);
         let lamport = last.iter().chain(&parents).map(|link| link.lamport).max().unwrap_or(0) + 1;
-        let position = self.timeline.tree.size() + 1;
-        let id = entry::id(self.timeline.id, position)?;
+        let position = self.known.timeline.tree.size() + 1;
+        let id = entry::id(self.known.timeline.id, position)?;
         let (seq, lamport) =
             (below_max("the log", found + 1, "entries")?, below_max("lamport time", lamport, "steps")?);
         let bytes = EntryV1 {
-            realm: self.realm,
+            realm: self.known.realm,
             tenant: self.tenant,
             stream: draft.stream,
             writer,
@@ -124,35 +111,38 @@ impl<'t> Appender<'t> {
             scheme: Scheme::Plain,
             payload_len: draft.payload.len() as u64,
             payload_digest: draft.digest,
-            extensions: Extensions::decode(&draft.extensions)?,
+            extensions: Extensions::encoded(&draft.extensions),
         }
         .encode()?;
         let hash = EntryHash::of(&bytes);
         let signature = match &author.signing {
-            Signing::Each(signer) => {
-                Some(signer.sign(&message(PURPOSE_ENTRY, self.realm.as_bytes(), hash.as_bytes()))?)
-            }
+            Signing::Each(signer) => Some(self.sign(&**signer, &hash)?),
             Signing::Last(_) | Signing::Never => None,
         };
         let causal =
             causal_hash(&draft.digest, &parents.iter().map(|parent| parent.causal).collect::<SmallVec<[_; 4]>>());
-        let event_key = prefix(draft.event_id.as_bytes());
+        let stored_causal = (!parents.is_empty()).then_some(causal);
+        let event_key = entry::event_key(&draft.event_id);
         let kind = self.kind(draft.kind)?;
 
         self.failed = true;
         let payload = self.store_payload(draft)?;
         entry::insert(
             self.sql,
-            NewRow { id, log, seq, event_key, kind, lamport, hash, causal, bytes, signature, payload },
+            NewRow { id, log, seq, event_key, kind, lamport, hash, causal: stored_causal, bytes, signature, payload },
         )?;
         for parent in &parents {
             edge::insert(self.sql, id, parent.id)?;
         }
         self.failed = false;
 
-        self.timeline.tree.push(hash.as_bytes());
+        self.known.timeline.tree.push(hash.as_bytes());
         let link = Link { id, seq, lamport, hash, causal };
-        let stream = self.advance(author, draft.stream, link);
+        self.known.advance(&writer, draft.stream, link);
+        match &author.signing {
+            Signing::Last(signer) => drop(self.unsigned.insert(log, (Arc::clone(signer), link))),
+            Signing::Each(_) | Signing::Never => drop(self.unsigned.remove(&log)),
+        }
         Ok(Appended {
             reference: EventRef { stream, writer, seq, hash },
             event_id: draft.event_id,
@@ -167,22 +157,24 @@ impl<'t> Appender<'t> {
 
     /// Stores bytes that no event comes with: once for each digest.
     pub(crate) fn put_payload(&self, digest: &PayloadDigest, bytes: &[u8]) -> Result<()> {
-        payload::find_or_create(self.sql, self.timeline.id, digest, bytes).map(drop)
+        payload::find_or_create(self.sql, self.known.timeline.id, digest, bytes).map(drop)
     }
 
-    /// Stores what the appends left to store; the caller commits.
-    pub(crate) fn finish(self) -> Result<()> {
+    /// Stores what the appends left to store; the caller commits. What is returned is good for the next transaction of
+    /// this tenant once this one is committed.
+    pub(crate) fn finish(self) -> Result<Option<Known>> {
         self.check_whole()?;
-        for head in self.logs.values().flat_map(HashMap::values) {
-            if let (Some(signer), Some(last)) = (&head.unsigned, &head.last) {
-                let signature = signer.sign(&message(PURPOSE_ENTRY, self.realm.as_bytes(), last.hash.as_bytes()))?;
-                entry::sign(self.sql, last.id, &signature)?;
-            }
+        for (signer, last) in self.unsigned.values() {
+            entry::sign(self.sql, last.id, &self.sign(&**signer, &last.hash)?)?;
         }
-        if self.timeline.tree.size() > self.start {
-            timeline::advance(self.sql, &self.timeline, self.start)?;
+        if self.known.timeline.tree.size() > self.start {
+            timeline::advance(self.sql, &self.known.timeline, self.start)?;
         }
-        Ok(())
+        Ok(self.known.is_small().then_some(self.known))
+    }
+
+    fn sign(&self, signer: &dyn Signer, hash: &EntryHash) -> Result<[u8; 64]> {
+        signer.sign(&message(PURPOSE_ENTRY, self.known.realm.as_bytes(), hash.as_bytes()))
     }
 
     fn check_whole(&self) -> Result<()> {
@@ -194,13 +186,20 @@ impl<'t> Appender<'t> {
 
     /// The event that already has this id, if it says the same.
     fn replayed(&mut self, author: &Author, draft: &Draft<'_>) -> Result<Option<Appended>> {
-        let timeline = self.timeline.id;
-        entry::by_event_key(self.sql, prefix(draft.event_id.as_bytes()), |row| {
+        let timeline = self.known.timeline.id;
+        entry::by_event_key(self.sql, entry::event_key(&draft.event_id), |row| {
             let stored = row.decode()?;
             if stored.event_id != draft.event_id || entry::timeline(row.id) != timeline {
                 return Ok(None);
             }
-            if let Some(differs) = difference(&stored, author, draft) {
+            let mut differs = difference(&stored, author, draft);
+            // The hash does not cover them: those of a retry must be there, or Ok would say that they are.
+            for (digest, _) in &draft.attachments {
+                if differs.is_none() && payload::find(self.sql, timeline, digest)?.is_none() {
+                    differs = Some("attachments");
+                }
+            }
+            if let Some(differs) = differs {
                 return Err(StoreError::IdempotencyConflict { event_id: draft.event_id, differs });
             }
             Ok(Some(Appended {
@@ -214,7 +213,7 @@ impl<'t> Appender<'t> {
                 position: entry::position(row.id),
                 lamport: stored.lamport,
                 prev: (stored.seq > 1).then_some(stored.prev),
-                causal: row.causal,
+                causal: row.causal(&stored),
                 parents: stored.parents,
                 is_new: false,
             }))
@@ -238,66 +237,45 @@ impl<'t> Appender<'t> {
         }
     }
 
-    fn find(&mut self, reference: &EventRef) -> Result<Option<Link>> {
-        let known = self.logs.get(&reference.writer).and_then(|streams| streams.get(&reference.stream));
+    fn find(&self, reference: &EventRef) -> Result<Option<Link>> {
+        let known = self.known.log(&reference.writer, &reference.stream);
         if let Some(last) = known.and_then(|head| head.last).filter(|last| last.hash == reference.hash) {
             return Ok((last.seq == reference.seq).then_some(last));
         }
-        find_entry(self.sql, self.timeline.id, reference)
+        find_entry(self.sql, self.known.timeline.id, reference)
     }
 
-    /// The head of the author's log in the stream, read once in a transaction.
-    fn log(&mut self, author: &Author, stream: &str) -> Result<&LogHead> {
+    /// The author's log in the stream.
+    fn log(&mut self, author: &Author, stream: &str) -> Result<LogHead> {
         let writer = author.identity.id();
-        let known = self.logs.get(&writer).is_some_and(|streams| streams.contains_key(stream));
-        if !known {
-            let row = match self.writers.get(&writer) {
-                Some(row) => *row,
-                None => writer::find_or_create(self.sql, &author.identity)?,
-            };
-            self.writers.insert(writer, row);
-            let head = self.load(row, &writer, stream)?;
-            self.logs.entry(writer).or_default().insert(stream.into(), head);
+        if let Some(head) = self.known.log(&writer, stream) {
+            return Ok(head.clone());
         }
-        Ok(self.logs.get(&writer).and_then(|streams| streams.get(stream)).expect("it was there or is inserted above"))
-    }
-
-    fn load(&self, row: i64, writer: &Fingerprint, stream: &str) -> Result<LogHead> {
-        let newest = log::epochs(self.sql, self.timeline.id, stream, row)?.first().copied();
-        let (id, epoch) = match newest {
-            Some(found) => found,
-            None => (log::create(self.sql, self.timeline.id, stream, row, 0)?, 0),
+        let row = match self.known.writer(&writer) {
+            Some(row) => row,
+            None => self.known.learn_writer(writer, writer::find_or_create(self.sql, &author.identity)?),
         };
-        Ok(LogHead {
+        let timeline = self.known.timeline.id;
+        let (id, epoch) = match log::epochs(self.sql, timeline, stream, row)?.first() {
+            Some(newest) => *newest,
+            None => (log::create(self.sql, timeline, stream, row, 0)?, 0),
+        };
+        let head = LogHead {
             id,
+            stream: stream.into(),
             epoch,
-            genesis: EntryHash::genesis(&self.realm, self.tenant, stream, writer, epoch),
+            genesis: EntryHash::genesis(&self.known.realm, self.tenant, stream, &writer, epoch),
             last: entry::head(self.sql, id)?,
-            unsigned: None,
-        })
-    }
-
-    fn advance(&mut self, author: &Author, stream: &str, link: Link) -> Arc<str> {
-        let streams = self.logs.entry(author.identity.id()).or_default();
-        let Some((name, _)) = streams.get_key_value(stream) else { return stream.into() };
-        let name = Arc::clone(name);
-        if let Some(head) = streams.get_mut(stream) {
-            head.last = Some(link);
-            head.unsigned = match &author.signing {
-                Signing::Last(signer) => Some(Arc::clone(signer)),
-                Signing::Each(_) | Signing::Never => None,
-            };
-        }
-        name
+        };
+        self.known.learn_log(writer, head.clone());
+        Ok(head)
     }
 
     fn kind(&mut self, name: &str) -> Result<i64> {
-        if let Some(id) = self.kinds.get(name) {
-            return Ok(*id);
+        match self.known.kind(name) {
+            Some(row) => Ok(row),
+            None => Ok(self.known.learn_kind(name, kind::find_or_create(self.sql, name)?)),
         }
-        let id = kind::find_or_create(self.sql, name)?;
-        self.kinds.insert(name.to_owned(), id);
-        Ok(id)
     }
 
     fn store_payload(&self, draft: &Draft<'_>) -> Result<StoredPayload<Vec<u8>>> {
@@ -307,7 +285,7 @@ impl<'t> Appender<'t> {
         if draft.payload.len() <= self.inline_bytes {
             return Ok(StoredPayload::Inline(draft.payload.to_vec()));
         }
-        payload::find_or_create(self.sql, self.timeline.id, &draft.digest, &draft.payload)
+        payload::find_or_create(self.sql, self.known.timeline.id, &draft.digest, &draft.payload)
             .map(|(id, _)| StoredPayload::Shared(id))
     }
 }

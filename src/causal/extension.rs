@@ -1,5 +1,8 @@
 //! The extensions of an entry: typed facts beside its payload, covered by its hash.
 
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
 use super::bytes::{Reader, put_name};
 use super::hash::EntryHash;
 use crate::words::limits::{EMBEDDING_DIMENSIONS, EXTENSION_BYTES, EXTENSIONS_BYTES};
@@ -16,7 +19,7 @@ const CRITICAL: u16 = 0x8000;
 /// let touches = Extension::Touches(vec!["file:src/a.rs".into()]);
 /// assert_eq!(touches.tag(), 0x0002);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Extension {
     /// The embedding this event was given: its model, its dimensions, and the digest of its values.
@@ -76,13 +79,13 @@ impl Extension {
         }
     }
 
-    fn body(&self) -> Result<Vec<u8>> {
-        let mut body = Vec::new();
+    /// Appends the bytes that follow the tag and the length.
+    fn put_body(&self, body: &mut Vec<u8>) -> Result<()> {
         match self {
             Self::Embedding { model, dimensions, digest } => {
                 check_name("embedding model", model)?;
                 check_dimensions(*dimensions)?;
-                put_name(&mut body, model);
+                put_name(body, model);
                 body.extend_from_slice(&dimensions.to_be_bytes());
                 body.extend_from_slice(digest);
             }
@@ -90,7 +93,7 @@ impl Extension {
                 body.extend_from_slice(&count("touched resources", keys.len())?.to_be_bytes());
                 for key in keys {
                     check_name("touched resource", key)?;
-                    put_name(&mut body, key);
+                    put_name(body, key);
                 }
             }
             Self::Reads(hashes) => {
@@ -104,7 +107,7 @@ impl Extension {
             Self::Grant(digest) => body.extend_from_slice(digest),
             Self::ContentType(media_type) => {
                 check_name("content type", media_type)?;
-                put_name(&mut body, media_type);
+                put_name(body, media_type);
             }
             Self::Merge { timeline_id, cut_root, fork_root } => {
                 body.extend_from_slice(timeline_id);
@@ -121,8 +124,30 @@ impl Extension {
                 body.extend_from_slice(bytes);
             }
         }
-        check_bytes("extension", body.len(), EXTENSION_BYTES)?;
-        Ok(body)
+        Ok(())
+    }
+
+    /// Appends tag, length and body.
+    fn put(&self, bytes: &mut Vec<u8>) -> Result<()> {
+        bytes.extend_from_slice(&self.tag().to_be_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        let start = bytes.len();
+        self.put_body(bytes)?;
+        let len = bytes.len() - start;
+        check_bytes("extension", len, EXTENSION_BYTES)?;
+        let len = u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
+        bytes.iter_mut().skip(start - 4).zip(len).for_each(|(to, byte)| *to = byte);
+        Ok(())
+    }
+
+    /// Whether it can be decoded. The most frequent one is not copied for that.
+    fn check(tag: u16, body: &[u8]) -> Result<()> {
+        if tag != 0x0006 {
+            return Self::decode(tag, body).map(drop);
+        }
+        let mut reader = Reader::new("extension", body);
+        reader.name("content type")?;
+        reader.end()
     }
 
     fn decode(tag: u16, body: &[u8]) -> Result<Self> {
@@ -182,7 +207,7 @@ impl<'a> Extensions<'a> {
 
     /// The count and the extensions in ascending order of their tags; a tag that stands twice is an error.
     pub fn encode(extensions: &[Extension]) -> Result<Vec<u8>> {
-        let mut sorted: Vec<&Extension> = extensions.iter().collect();
+        let mut sorted: SmallVec<[&Extension; 8]> = extensions.iter().collect();
         sorted.sort_by_key(|extension| extension.tag());
         if let Some(tag) = sorted.windows(2).find_map(|pair| match pair {
             [a, b] if a.tag() == b.tag() => Some(a.tag()),
@@ -190,14 +215,9 @@ impl<'a> Extensions<'a> {
         }) {
             return Err(StoreError::Invalid { what: "extension", reason: format!("tag {tag:#06x} was given twice") });
         }
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(64);
         bytes.extend_from_slice(&count("extensions", sorted.len())?.to_be_bytes());
-        for extension in sorted {
-            let body = extension.body()?;
-            bytes.extend_from_slice(&extension.tag().to_be_bytes());
-            bytes.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
-            bytes.extend_from_slice(&body);
-        }
+        sorted.iter().try_for_each(|extension| extension.put(&mut bytes))?;
         check_bytes("extensions together", bytes.len(), EXTENSIONS_BYTES)?;
         Ok(bytes)
     }
@@ -215,10 +235,15 @@ impl<'a> Extensions<'a> {
             last = Some(tag);
             let len = usize::try_from(reader.u32()?).unwrap_or(usize::MAX);
             check_bytes("extension", len, EXTENSION_BYTES)?;
-            Extension::decode(tag, reader.take(len)?)?;
+            Extension::check(tag, reader.take(len)?)?;
         }
         reader.end()?;
         Ok(Self(bytes))
+    }
+
+    /// Bytes that [`encode`](Self::encode) made and that were kept since.
+    pub(crate) fn encoded(bytes: &'a [u8]) -> Self {
+        Self(bytes)
     }
 
     /// The bytes, count first.

@@ -22,7 +22,10 @@ pub(crate) fn ensure(db: &dyn Backend) -> Result<()> {
             if exists(tx, table)? {
                 return Err(StoreError::Corrupt {
                     what: format!("table {}", realm::TABLE.name),
-                    detail: format!("it is missing, and {} is there; restore the vault from a backup", table.name),
+                    detail: format!(
+                        "it is missing, and {} is there; restore the vault from a backup, or rename that table if it is yours",
+                        table.name
+                    ),
                 });
             }
             table.schema.iter().try_for_each(|statement| tx.exec(statement, &[]).map(drop))?;
@@ -111,6 +114,9 @@ fn inspect<S: Sql + ?Sized>(sql: &S, table: &Table) -> Result<()> {
                 }
             }
         }
+    }
+    if found.is_empty() {
+        return Err(corrupt("it is missing; restore the vault from a backup".to_owned()));
     }
     for statement in table.schema {
         if !found.iter().any(|text| text == statement) {

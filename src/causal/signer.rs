@@ -83,6 +83,20 @@ pub(crate) fn message(purpose: u8, realm: &[u8; 32], entry_hash: &[u8; 32]) -> [
     message
 }
 
+/// Refuses a public key that no signature verifies with: no point of the curve, or one of small order.
+pub(crate) fn check_public_key(public_key: &[u8; 32]) -> Result<()> {
+    if VerifyingKey::from_bytes(public_key).is_ok_and(|key| !key.is_weak()) {
+        return Ok(());
+    }
+    Err(StoreError::Invalid {
+        what: "public key",
+        reason: format!(
+            "{} is no ed25519 key that a signature can be verified with; is the signer's device there?",
+            blake3::Hash::from_bytes(*public_key).to_hex()
+        ),
+    })
+}
+
 /// Whether `signature` is that of the holder of `public_key` over this entry of this realm.
 ///
 /// Strict: keys of small order and encodings that are not canonical are refused, so that every verifier agrees.

@@ -1,6 +1,7 @@
 //! A log of one writer in one stream, over any backend.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::ops::ControlFlow;
 
 use super::append::{Appended, Appender, INLINE_BYTES};
@@ -127,7 +128,7 @@ impl WriterLog {
             })
             .collect::<Result<Vec<_>>>()?;
         let tx = db.begin(Access::Write)?;
-        let mut appender = Appender::open(&*tx, DEFAULT_TENANT, INLINE_BYTES)?;
+        let mut appender = Appender::open(&*tx, DEFAULT_TENANT, INLINE_BYTES, None)?;
         let appended = drafts.iter().map(|draft| appender.append(&author, draft)).collect::<Result<Vec<Appended>>>()?;
         appender.finish()?;
         tx.commit()?;
@@ -156,9 +157,12 @@ impl WriterLog {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn head(db: &dyn Backend, stream: &str, writer: &str) -> Result<Option<Entry>> {
-        let Some((_, log)) = find(db, stream, writer)?.into_iter().next_back() else { return Ok(None) };
-        let Some(seq) = entry::head(db, log)?.map(|link| link.seq) else { return Ok(None) };
-        Ok(page(db, writer, log, seq, 1)?.pop())
+        for (_, log) in find(db, stream, writer)?.into_iter().rev() {
+            if let Some(head) = entry::head(db, log)? {
+                return Ok(page(db, writer, log, head.seq)?.pop());
+            }
+        }
+        Ok(None)
     }
 
     /// All entries, oldest first. [`reader`](Self::reader) reads a long log in constant memory.
@@ -219,6 +223,17 @@ impl WriterLog {
 }
 
 /// The entries of a [`WriterLog`], read page by page. See [`WriterLog::reader`].
+///
+/// ```
+/// use causal_vault::{LogReader, SqliteBackend, WriterLog};
+///
+/// let db = SqliteBackend::in_memory()?;
+/// WriterLog::ensure_schema(&db)?;
+/// let reader: LogReader<'_> = WriterLog::reader(&db, "conv:demo", "alice")?;
+/// assert_eq!(reader.count(), 0);
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[must_use = "entries are read as they are asked for"]
 pub struct LogReader<'a> {
     db: &'a dyn Backend,
     writer: String,
@@ -228,19 +243,25 @@ pub struct LogReader<'a> {
     done: bool,
 }
 
+impl fmt::Debug for LogReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogReader").field("writer", &self.writer).field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
 impl Iterator for LogReader<'_> {
     type Item = Result<Entry>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.page.is_empty() && !self.done {
             let Some(log) = self.logs.front().copied() else { break };
-            match page(self.db, &self.writer, log, self.next, PAGE) {
+            match page(self.db, &self.writer, log, self.next) {
                 Ok(entries) if entries.is_empty() => {
                     self.logs.pop_front();
                     self.next = 1;
                 }
                 Ok(entries) => {
-                    self.next += entries.len() as u64;
+                    self.next = entries.last().map_or(self.next, |last| last.seq + 1);
                     self.page = entries.into();
                 }
                 Err(error) => {
@@ -254,7 +275,9 @@ impl Iterator for LogReader<'_> {
 }
 
 /// Entries in a page: enough to forget the cost of a statement, few enough to hold.
-const PAGE: usize = 128;
+const PAGE_ENTRIES: usize = 128;
+/// Payload bytes after which a page ends.
+const PAGE_BYTES: usize = 1 << 20;
 
 /// Refuses a batch that is over the limits.
 pub(crate) fn check_batch(events: usize, bytes: usize) -> Result<()> {
@@ -303,15 +326,22 @@ fn find(db: &dyn Backend, stream: &str, writer: &str) -> Result<VecDeque<(u32, i
 
 /// The number of the newest entry, 0 in an empty log.
 pub(crate) fn head_seq(db: &dyn Backend, stream: &str, writer: &str) -> Result<u64> {
-    let Some((_, log)) = find(db, stream, writer)?.into_iter().next_back() else { return Ok(0) };
-    Ok(entry::head(db, log)?.map_or(0, |link| link.seq))
+    for (_, log) in find(db, stream, writer)?.into_iter().rev() {
+        if let Some(head) = entry::head(db, log)? {
+            return Ok(head.seq);
+        }
+    }
+    Ok(0)
 }
 
-fn page(db: &dyn Backend, writer: &str, log: i64, from: u64, limit: usize) -> Result<Vec<Entry>> {
-    let mut entries = Vec::new();
+fn page(db: &dyn Backend, writer: &str, log: i64, from: u64) -> Result<Vec<Entry>> {
+    let (mut entries, mut bytes) = (Vec::new(), 0);
     entry::scan_log(db, log, from, |row| {
-        entries.push(read(db, writer, &row)?);
-        Ok(if entries.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        let entry = read(db, writer, &row)?;
+        bytes += entry.payload.len();
+        entries.push(entry);
+        let full = entries.len() >= PAGE_ENTRIES || bytes >= PAGE_BYTES;
+        Ok(if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     Ok(entries)
 }

@@ -15,7 +15,9 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
     if name.len() > NAME_BYTES {
         return Err(StoreError::Limit { what, found: name.len() as u64, limit: NAME_BYTES as u64, unit: "bytes" });
     }
-    if name.chars().any(char::is_control) {
+    // Most names are plain text, which is told without decoding it.
+    let is_plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !is_plain && name.chars().any(char::is_control) {
         return Err(StoreError::InvalidName {
             what,
             name: name.to_owned(),

@@ -55,6 +55,10 @@ impl Transaction for SqliteTransaction<'_> {
         self.session.visit(sql, params, visit)
     }
 
+    fn is_outermost(&self) -> bool {
+        !self.nested
+    }
+
     fn commit(self: Box<Self>) -> Result<()> {
         self.session.exec(if self.nested { "RELEASE causal_vault" } else { "COMMIT" }, &[])?;
         self.session.set_open(None);

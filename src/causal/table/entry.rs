@@ -1,14 +1,17 @@
 //! `vault_entry`: the entries, in position order.
 //!
 //! A row's id packs its timeline's number and its position, so that the position order of a timeline is the order of
-//! the table itself and needs no index. The columns repeat what the bytes say and are only an index over them.
+//! the table itself and needs no index. The columns repeat what the bytes say and are only an index over them; a causal
+//! digest that follows from the bytes alone, as it does where there are no parents, is left out.
 
 use std::ops::ControlFlow;
+
+use uuid::Uuid;
 
 use super::{Table, blob, int};
 use crate::backend::{Sql, Value, ValueRef, columns};
 use crate::causal::entry::EntryV1;
-use crate::causal::hash::{CausalDigest, EntryHash};
+use crate::causal::hash::{CausalDigest, EntryHash, causal_hash};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
 
@@ -23,7 +26,7 @@ pub(crate) const TABLE: Table = Table {
          kind INTEGER NOT NULL, \
          lamport INTEGER NOT NULL, \
          hash BLOB NOT NULL, \
-         causal BLOB NOT NULL, \
+         causal BLOB, \
          bytes BLOB NOT NULL, \
          signature BLOB, \
          payload BLOB, \
@@ -49,6 +52,13 @@ pub(crate) fn id(timeline: u64, position: u64) -> Result<u64> {
     Ok(timeline << POSITION_BITS | position)
 }
 
+/// What the index over event ids holds of one: the first half, which keeps ids together that were made one after the
+/// other, with the last two bytes mixed into its own last two, so that ids made from small numbers differ as well.
+pub(crate) fn event_key(event_id: &Uuid) -> i64 {
+    let (first, last) = event_id.as_u64_pair();
+    i64::from_be_bytes((first ^ (last & 0xffff)).to_be_bytes())
+}
+
 /// The position in an id.
 pub(crate) fn position(id: u64) -> u64 {
     id & POSITION_MAX
@@ -68,7 +78,8 @@ pub(crate) struct NewRow {
     pub(crate) kind: i64,
     pub(crate) lamport: u64,
     pub(crate) hash: EntryHash,
-    pub(crate) causal: CausalDigest,
+    /// Where there are parents.
+    pub(crate) causal: Option<CausalDigest>,
     pub(crate) bytes: Vec<u8>,
     pub(crate) signature: Option<[u8; 64]>,
     pub(crate) payload: StoredPayload<Vec<u8>>,
@@ -95,19 +106,28 @@ pub(crate) struct Row<'a> {
     pub(crate) kind: i64,
     pub(crate) lamport: u64,
     pub(crate) hash: EntryHash,
-    pub(crate) causal: CausalDigest,
+    pub(crate) causal: Option<CausalDigest>,
     pub(crate) bytes: &'a [u8],
     pub(crate) signature: Option<[u8; 64]>,
     pub(crate) payload: StoredPayload<&'a [u8]>,
 }
 
+fn decode(id: u64, bytes: &[u8]) -> Result<EntryV1<'_>> {
+    EntryV1::decode(bytes).map_err(|error| StoreError::Corrupt {
+        what: format!("the entry at position {}", position(id)),
+        detail: format!("{error}; run verify"),
+    })
+}
+
 impl<'a> Row<'a> {
     /// What its bytes say. That they do not decode is the store's fault and not the caller's.
     pub(crate) fn decode(&self) -> Result<EntryV1<'a>> {
-        EntryV1::decode(self.bytes).map_err(|error| StoreError::Corrupt {
-            what: format!("the entry at position {}", position(self.id)),
-            detail: format!("{error}; run verify"),
-        })
+        decode(self.id, self.bytes)
+    }
+
+    /// The causal digest of the entry whose bytes say `stored`.
+    pub(crate) fn causal(&self, stored: &EntryV1<'_>) -> CausalDigest {
+        self.causal.unwrap_or_else(|| causal_hash(&stored.payload_digest, &[]))
     }
 }
 
@@ -133,7 +153,10 @@ macro_rules! select {
 
 macro_rules! select_link {
     ($tail:literal) => {
-        concat!("SELECT id, seq, lamport, hash, causal FROM vault_entry ", $tail)
+        concat!(
+            "SELECT id, seq, lamport, hash, causal, CASE WHEN causal IS NULL THEN bytes END FROM vault_entry ",
+            $tail
+        )
     };
 }
 
@@ -156,7 +179,7 @@ pub(crate) fn insert<S: Sql + ?Sized>(sql: &S, row: NewRow) -> Result<()> {
             Value::Int(row.kind),
             int(row.lamport),
             blob(row.hash.as_bytes()),
-            blob(row.causal.as_bytes()),
+            row.causal.map_or(Value::Null, |causal| blob(causal.as_bytes())),
             Value::Blob(row.bytes),
             row.signature.map_or(Value::Null, |signature| blob(&signature)),
             payload,
@@ -179,6 +202,11 @@ pub(crate) fn link_at<S: Sql + ?Sized>(sql: &S, log: i64, seq: u64) -> Result<Op
     sql.first(select_link!("WHERE log = ? AND seq = ?"), &[Value::Int(log), int(seq)], link)
 }
 
+/// The first entry of a log with a sequence number of at least `seq`.
+pub(crate) fn link_from<S: Sql + ?Sized>(sql: &S, log: i64, seq: u64) -> Result<Option<Link>> {
+    sql.first(select_link!("WHERE log = ? AND seq >= ? ORDER BY seq LIMIT 1"), &[Value::Int(log), int(seq)], link)
+}
+
 /// What successors need of the entry with this id.
 pub(crate) fn link_by_id<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<Option<Link>> {
     sql.first(select_link!("WHERE id = ?"), &[int(id)], link)
@@ -193,7 +221,7 @@ pub(crate) fn by_id<S: Sql + ?Sized, T>(
     sql.first(select!("WHERE id = ?"), &[int(id)], |cells| read(row(cells)?))
 }
 
-/// Shows the entries whose event id begins like this one's, in the order of their ids, until one is taken.
+/// Shows the entries whose event id has this key, in the order of their ids, until one is taken.
 pub(crate) fn by_event_key<S: Sql + ?Sized, T>(
     sql: &S,
     event_key: i64,
@@ -260,7 +288,7 @@ fn row<'a>(cells: &[ValueRef<'a>]) -> Result<Row<'a>> {
         kind: columns::int(cells, 4)?,
         lamport: columns::counter(cells, 5)?,
         hash: EntryHash::from_bytes(columns::array(cells, 6)?),
-        causal: CausalDigest::from_bytes(columns::array(cells, 7)?),
+        causal: columns::optional(cells, 7, columns::array)?.map(CausalDigest::from_bytes),
         bytes: columns::blob(cells, 8)?,
         signature: columns::optional(cells, 9, columns::array)?,
         payload,
@@ -268,12 +296,16 @@ fn row<'a>(cells: &[ValueRef<'a>]) -> Result<Row<'a>> {
 }
 
 fn link(row: &[ValueRef<'_>]) -> Result<Link> {
+    let causal = match columns::optional(row, 4, columns::array)? {
+        Some(digest) => CausalDigest::from_bytes(digest),
+        None => causal_hash(&decode(columns::counter(row, 0)?, columns::blob(row, 5)?)?.payload_digest, &[]),
+    };
     Ok(Link {
         id: columns::counter(row, 0)?,
         seq: columns::counter(row, 1)?,
         lamport: columns::counter(row, 2)?,
         hash: EntryHash::from_bytes(columns::array(row, 3)?),
-        causal: CausalDigest::from_bytes(columns::array(row, 4)?),
+        causal,
     })
 }
 
@@ -283,8 +315,8 @@ pub(crate) fn first_seq_after<S: Sql + ?Sized>(sql: &S, log: i64, after: u64) ->
     let (mut low, mut high) = (1, head + 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        match link_at(sql, log, middle)? {
-            Some(link) if link.id <= after => low = middle + 1,
+        match link_from(sql, log, middle)? {
+            Some(link) if link.id <= after => low = link.seq + 1,
             _ => high = middle,
         }
     }

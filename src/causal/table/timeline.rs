@@ -21,6 +21,7 @@ pub(crate) const TABLE: Table = Table {
 pub(crate) const MAIN: &str = "main";
 
 /// A timeline's number and its Merkle tree, whose size is its last position.
+#[derive(PartialEq, Eq)]
 pub(crate) struct Timeline {
     pub(crate) id: u64,
     pub(crate) tree: Frontier,
