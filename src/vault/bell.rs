@@ -43,7 +43,10 @@ impl Vault {
     /// Calls `f` with the header of each event that the filter wants, after its commit through a handle of this vault,
     /// on the thread that committed. It ends when the guard is dropped.
     ///
-    /// A hint and not the truth: events of other processes do not ring here. A [`Cursor`](crate::Cursor) misses none.
+    /// A hint and not the truth: events of other processes do not ring here, nor those of a
+    /// [`WriterLog`](crate::WriterLog), and those of two threads may ring in another order than they were committed in. A
+    /// [`Cursor`](crate::Cursor) misses none and keeps the order.
+    ///
     /// Callbacks run outside every lock; a panic in one is contained and counted by the [`Doorbell`].
     ///
     /// ```

@@ -1,5 +1,6 @@
 //! Durable named cursors: a consumer that misses nothing.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,12 +9,13 @@ use parking_lot::{Condvar, Mutex};
 use super::filter::Filter;
 use super::header::{EventHeader, Position};
 use super::open::Vault;
+use super::read::Events;
 use super::record::StoredEvent;
 use super::transaction::VaultTransaction;
-use crate::backend::{Access, Backend, Sql, columns};
+use crate::backend::{Access, Backend, Sql, Transaction, columns};
 use crate::causal::Subscription;
 use crate::causal::schema::ensure_table;
-use crate::causal::table::{Table, int, text};
+use crate::causal::table::{Table, entry, int, text, timeline};
 use crate::words::{Result, StoreError, check_name};
 
 const TABLE: Table = Table {
@@ -38,6 +40,9 @@ const POLL: Duration = Duration::from_millis(50);
 /// not seen again; what was not is seen again by the next cursor of that name. Acknowledge within the transaction that
 /// stores the consumer's result ([`ack_in`](Self::ack_in)) and the result is exactly once.
 ///
+/// The name holds a position and not the filter: what the filter did not want, or one given later would, is passed all
+/// the same once something behind it is acknowledged. Of two cursors that share a name each sees every event.
+///
 /// ```
 /// use std::time::Duration;
 /// use causal_vault::{Event, Filter, Vault};
@@ -53,6 +58,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// assert!(again.poll(100, Duration::ZERO)?.is_empty());
 /// # Ok::<(), causal_vault::StoreError>(())
 /// ```
+#[must_use = "a cursor reads when it is polled"]
 pub struct Cursor {
     vault: Vault,
     name: String,
@@ -70,7 +76,8 @@ struct Signal {
 }
 
 impl Vault {
-    /// Opens or creates the cursor of this name; it stands behind the last event that was acknowledged under the name.
+    /// Opens or creates the cursor of this name; it stands behind the last event that was acknowledged under the name,
+    /// or behind where the filter begins if that is later.
     ///
     /// ```
     /// use causal_vault::{Filter, Position, Vault};
@@ -88,14 +95,28 @@ impl Vault {
             *ringer.rung.lock() = true;
             ringer.changed.notify_all();
         });
-        let read = acked(self.db(), self.tenant(), name)?.max(filter.after);
+        let acked = acked(self.db(), self.tenant(), name)?;
+        let size = timeline::find(self.db(), self.tenant(), timeline::MAIN)?.map_or(0, |timeline| timeline.tree.size());
+        if acked.number() > size {
+            return Err(StoreError::Corrupt {
+                what: format!("cursor {name:?}"),
+                detail: format!(
+                    "it has acknowledged position {acked}, and the timeline ends at {size}: events were lost; restore \
+                     the vault, or begin under another name"
+                ),
+            });
+        }
+        let read = acked.max(filter.after);
         Ok(Cursor { vault: self.clone(), name: name.to_owned(), filter, read, signal, _bell: bell })
     }
 }
 
 impl Cursor {
     /// The next events, at most `limit`; where there are none, waits for one up to `timeout` and returns empty-handed
-    /// if none came.
+    /// if none came. It does not wait where none can come: at the end of a filter's range, or for a `limit` of 0.
+    ///
+    /// A commit through this vault's handles wakes it at once, one of another process within 50 ms. Do not poll within
+    /// a transaction that may yet be rolled back: the cursor does not go back with it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -106,18 +127,23 @@ impl Cursor {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn poll(&mut self, limit: usize, timeout: Duration) -> Result<Vec<StoredEvent>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
         let started = Instant::now();
         loop {
             // Before the look, so that a commit after it is not missed.
             *self.signal.rung.lock() = false;
-            let events = self.vault.events(self.filter.clone().after(self.read))?;
-            let events = events.take(limit).collect::<Result<Vec<_>>>()?;
-            if let Some(last) = events.last() {
-                self.read = last.header.position;
-                return Ok(events);
-            }
+            let mut reader = Events::open(self.vault.clone(), &self.filter.clone().after(self.read), limit)?;
+            let events = reader.by_ref().take(limit).collect::<Result<Vec<_>>>()?;
+            self.read = match events.last() {
+                Some(last) if events.len() == limit => last.header.position,
+                // What was passed up to the end was not wanted, and is not looked at again.
+                _ => self.read.max(reader.end()),
+            };
             let left = timeout.saturating_sub(started.elapsed());
-            if left.is_zero() || limit == 0 {
+            let complete = self.filter.up_to.is_some_and(|up_to| self.read >= up_to);
+            if !events.is_empty() || complete || left.is_zero() {
                 return Ok(events);
             }
             let mut rung = self.signal.rung.lock();
@@ -127,7 +153,8 @@ impl Cursor {
         }
     }
 
-    /// Acknowledges an event and all before it, durably. Acknowledging an earlier one changes nothing.
+    /// Acknowledges an event and all before it, durably. Acknowledging an earlier one changes nothing; an event that is
+    /// not in this timeline is an error.
     ///
     /// ```
     /// use std::time::Duration;
@@ -143,7 +170,7 @@ impl Cursor {
     /// ```
     pub fn ack(&self, event: &StoredEvent) -> Result<()> {
         let tx = self.vault.db().begin(Access::Write)?;
-        store(&*tx, self.vault.tenant(), &self.name, event.header.position)?;
+        self.store(&*tx, event)?;
         tx.commit()
     }
 
@@ -176,7 +203,7 @@ impl Cursor {
                 ),
             });
         }
-        store(tx.sql(), self.vault.tenant(), &self.name, event.header.position)
+        self.store(tx.sql(), event)
     }
 
     /// The position up to which this name has acknowledged, by this cursor or another.
@@ -191,6 +218,36 @@ impl Cursor {
     pub fn acked(&self) -> Result<Position> {
         acked(self.vault.db(), self.vault.tenant(), &self.name)
     }
+
+    fn store(&self, sql: &dyn Transaction, event: &StoredEvent) -> Result<()> {
+        let (tenant, header) = (self.vault.tenant(), &event.header);
+        // The position of another tenant's event would pass over events of this one that are still to come.
+        let found = match timeline::find(sql, tenant, timeline::MAIN)? {
+            Some(timeline) => entry::link_by_id(sql, entry::id(timeline.id, header.position.number())?)?,
+            None => None,
+        };
+        if found.is_none_or(|link| link.hash != header.hash) {
+            return Err(StoreError::NotFound {
+                what: "the event to acknowledge",
+                name: format!("at position {} of tenant {tenant:?} with hash {}", header.position, header.hash),
+            });
+        }
+        let statement = "INSERT INTO vault_cursor (tenant, name, position) VALUES (?, ?, ?) \
+                         ON CONFLICT (tenant, name) DO UPDATE SET position = excluded.position \
+                         WHERE excluded.position > vault_cursor.position";
+        sql.exec(statement, &[text(tenant), text(&self.name), int(header.position.number())]).map(drop)
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cursor")
+            .field("vault", &self.vault)
+            .field("name", &self.name)
+            .field("filter", &self.filter)
+            .field("read", &self.read)
+            .finish_non_exhaustive()
+    }
 }
 
 fn acked<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Position> {
@@ -198,11 +255,4 @@ fn acked<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Position>
         columns::counter(row, 0).map(Position::new)
     })
     .map(Option::unwrap_or_default)
-}
-
-fn store<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str, position: Position) -> Result<()> {
-    let statement = "INSERT INTO vault_cursor (tenant, name, position) VALUES (?, ?, ?) \
-                     ON CONFLICT (tenant, name) DO UPDATE SET position = excluded.position \
-                     WHERE excluded.position > vault_cursor.position";
-    sql.exec(statement, &[text(tenant), text(name), int(position.number())]).map(drop)
 }

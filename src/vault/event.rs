@@ -25,6 +25,7 @@ use crate::words::{Result, StoreError};
 /// # Ok::<(), causal_vault::StoreError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use = "an event is stored when a writer commits it"]
 pub struct Event {
     kind: String,
     payload: Vec<u8>,
@@ -105,7 +106,7 @@ impl Event {
     }
 
     /// The id under which a retry finds it: committing the same event again under the same id returns the first
-    /// receipt. Without one, a new id is made.
+    /// receipt, and another event under it is a conflict. The claimed time may differ. Without one, a new id is made.
     ///
     /// ```
     /// use causal_vault::{Event, EventId, Vault};
@@ -152,7 +153,7 @@ impl Event {
         self
     }
 
-    /// The payload's media type, where it is not MessagePack.
+    /// The payload's media type, where it is not MessagePack: 1 to 128 bytes.
     ///
     /// ```
     /// let event = causal_vault::Event::raw("page", "<p>hi</p>").content_type("text/html");
@@ -161,7 +162,7 @@ impl Event {
         self.extend(Extension::ContentType(media_type.into()))
     }
 
-    /// The resources it changes, such as `file:src/a.rs`.
+    /// The resources it changes, such as `file:src/a.rs`: names of 1 to 128 bytes, 64 KiB together.
     ///
     /// ```
     /// let event = causal_vault::Event::raw("edit", "").touches(["file:src/a.rs"]);
@@ -170,7 +171,7 @@ impl Event {
         self.extend(Extension::Touches(resources.into_iter().map(Into::into).collect()))
     }
 
-    /// The entries that were in context when it was made.
+    /// The entries that were in context when it was made. At most 2,047.
     ///
     /// ```
     /// use causal_vault::{EntryHash, Event};
@@ -201,6 +202,7 @@ impl Event {
 
     /// Bytes stored with it, once for each digest and tenant, and redeemed by
     /// [`Vault::payload`](crate::Vault::payload). Their digests belong into the payload: only so the hash covers them.
+    /// Each may be as large as a payload; a batch or transaction of more than one event holds 16 MiB of both.
     ///
     /// ```
     /// use causal_vault::{Event, PayloadDigest, Vault};

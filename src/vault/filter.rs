@@ -18,6 +18,7 @@ use crate::causal::{EventRef, Fingerprint};
 /// # Ok::<(), causal_vault::StoreError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "a filter is given to a reader, a subscription or a cursor"]
 pub struct Filter {
     pub(super) stream: Option<String>,
     pub(super) writer: Option<Fingerprint>,
@@ -29,6 +30,10 @@ pub struct Filter {
 
 impl Filter {
     /// Every event.
+    ///
+    /// ```
+    /// assert_eq!(causal_vault::Filter::all(), causal_vault::Filter::default());
+    /// ```
     pub fn all() -> Self {
         Self::default()
     }
@@ -42,7 +47,7 @@ impl Filter {
         Self::all().with_stream(stream)
     }
 
-    /// The events of one kind, or of all kinds that begin with what stands before a final `*`.
+    /// The events of one kind, or of all kinds that a pattern fits: each `*` in it stands for any text, or none.
     ///
     /// ```
     /// let mints = causal_vault::Filter::kind("ledger.mint");
@@ -90,7 +95,7 @@ impl Filter {
         self
     }
 
-    /// Only those of this kind; a final `*` stands for any rest.
+    /// Only those of this kind; each `*` stands for any text. See [`kind`](Self::kind).
     ///
     /// ```
     /// let filter = causal_vault::Filter::stream("ledger").with_kind("ledger.*");
@@ -177,9 +182,16 @@ impl Filter {
     }
 
     pub(super) fn matches_kind(&self, kind: &str) -> bool {
-        self.kind.as_deref().is_none_or(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => kind.starts_with(prefix),
-            None => kind == pattern,
-        })
+        self.kind.as_deref().is_none_or(|pattern| fits(pattern, kind))
     }
+}
+
+/// Each part between two stars is looked for behind the one before it; the first and the last stand at the ends.
+fn fits(pattern: &str, kind: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return kind == pattern };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let found = kind.strip_prefix(first).and_then(|kind| {
+        middle.split('*').try_fold(kind, |kind, part| kind.split_once(part).map(|(_, behind)| behind))
+    });
+    found.is_some_and(|kind| kind.ends_with(last))
 }

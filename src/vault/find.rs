@@ -11,7 +11,7 @@ use super::read::Events;
 use super::receipt::Receipt;
 use super::record::{Names, StoredEvent};
 use crate::causal::append::find_entry;
-use crate::causal::table::{entry, payload, prefix, timeline};
+use crate::causal::table::{entry, payload, timeline};
 use crate::causal::{EntryHash, EventRef, PayloadDigest};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
@@ -74,7 +74,8 @@ key_from! {
 }
 
 impl Vault {
-    /// The event that a key names, or `None` if this tenant has none.
+    /// The event that a key names, or `None` if this tenant has none. It is what the file says;
+    /// [`verify`](Self::verify) proves that it is what was committed.
     ///
     /// ```
     /// use causal_vault::{EventId, Vault};
@@ -114,10 +115,7 @@ impl Vault {
         let Some(timeline) = timeline::find(self.db(), self.tenant(), timeline::MAIN)? else { return Ok(None) };
         let found = match payload::find(self.db(), timeline.id, digest)? {
             Some(id) => payload::read(self.db(), id)?,
-            None => {
-                let last = entry::id(timeline.id, timeline.tree.size())?;
-                lookup::by_digest(self.db(), timeline.id, last, digest)?
-            }
+            None => lookup::by_digest(self.db(), &timeline, digest)?,
         };
         match found {
             Some(bytes) if PayloadDigest::of(&bytes) != *digest => Err(StoreError::Corrupt {
@@ -152,7 +150,7 @@ impl Vault {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn events(&self, filter: Filter) -> Result<Events> {
-        Events::open(self.clone(), &filter)
+        Events::open(self.clone(), &filter, usize::MAX)
     }
 
     /// What an event came from: its parents, their parents and so on, newest first. See [`Lineage`].
@@ -201,10 +199,8 @@ impl Vault {
         let Some(timeline) = timeline::find(db, self.tenant(), timeline::MAIN)? else { return Ok(None) };
         match key {
             EventKey::Reference(reference) => Ok(find_entry(db, timeline.id, reference)?.map(|link| link.id)),
-            EventKey::Hash(hash) => {
-                lookup::by_hash(db, timeline.id, entry::id(timeline.id, timeline.tree.size())?, hash)
-            }
-            EventKey::Id(event) => entry::by_event_key(db, prefix(event.as_bytes()), |row| {
+            EventKey::Hash(hash) => lookup::by_hash(db, &timeline, hash),
+            EventKey::Id(event) => entry::by_event_key(db, entry::event_key(&(*event).into()), |row| {
                 let same = row.decode()?.event_id.as_bytes() == event.as_bytes();
                 Ok((same && entry::timeline(row.id) == timeline.id).then_some(row.id))
             }),

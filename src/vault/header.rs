@@ -17,7 +17,8 @@ use crate::causal::{CausalDigest, EntryHash, EventRef, Extension, Fingerprint, P
 /// let id = EventId::new();
 /// assert_eq!(id.to_string().parse(), Ok(id));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct EventId(Uuid);
 
 impl EventId {
@@ -126,7 +127,7 @@ impl fmt::Display for Position {
 /// assert_eq!(header.hash, note.hash);
 /// # Ok::<(), causal_vault::StoreError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EventHeader {
     /// The event's identity.

@@ -1,21 +1,21 @@
 //! What an event came from, and what came of it.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::HashSet;
+use std::collections::{BinaryHeap, HashSet};
+use std::fmt;
 
 use super::header::EventHeader;
 use super::open::Vault;
 use super::record::Names;
 use crate::causal::EntryHash;
-use crate::causal::table::{edge, entry};
+use crate::causal::table::{edge, entry, timeline};
 use crate::words::{Result, StoreError};
 
 /// The ancestors or descendants of an event, in a causal order that is the same in every copy of the vault: by Lamport
 /// time, then by hash.
 ///
-/// Explicit parents alone count; that a writer wrote one event after another in a stream does not. Memory grows with
-/// the widest front, not with the length of the history.
+/// Explicit parents alone count; that a writer wrote one event after another in a stream does not. Descendants are those
+/// that were there when it was made. Memory grows with the widest front, not with the length of the history.
 ///
 /// ```
 /// use causal_vault::{Event, Vault};
@@ -31,6 +31,7 @@ use crate::words::{Result, StoreError};
 /// assert_eq!(vault.descendants(&root)?.count(), 3);
 /// # Ok::<(), causal_vault::StoreError>(())
 /// ```
+#[must_use = "a lineage is read as it is asked for"]
 pub struct Lineage {
     vault: Vault,
     names: Names,
@@ -38,10 +39,12 @@ pub struct Lineage {
     front: BinaryHeap<Step>,
     /// Ids in the front, so that an event reached twice is shown once.
     waiting: HashSet<u64>,
+    /// The newest id when it was made.
+    end: u64,
     failed: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     /// Newest first.
     Ancestors,
@@ -59,12 +62,15 @@ enum Step {
 
 impl Lineage {
     pub(super) fn open(vault: Vault, start: u64, direction: Direction) -> Result<Self> {
+        let timeline = timeline::find(vault.db(), vault.tenant(), timeline::MAIN)?;
+        let end = timeline.map_or(Ok(0), |timeline| entry::id(timeline.id, timeline.tree.size()))?;
         let mut lineage = Self {
             vault,
             names: Names::default(),
             direction,
             front: BinaryHeap::new(),
             waiting: HashSet::new(),
+            end,
             failed: false,
         };
         if let Some(link) = entry::link_by_id(lineage.vault.clone().db(), start)? {
@@ -81,11 +87,26 @@ impl Lineage {
             Direction::Ancestors => edge::parents(db, id)?,
             Direction::Descendants => edge::children(db, id, 0, i64::MAX as u64)?,
         };
+        let corrupt = |neighbour: u64, what: &str| StoreError::Corrupt {
+            what: "an edge".to_owned(),
+            detail: format!(
+                "it joins positions {} and {}, {what}; run verify",
+                entry::position(id),
+                entry::position(neighbour)
+            ),
+        };
         for neighbour in neighbours {
+            if self.direction == Direction::Descendants && neighbour > self.end {
+                break;
+            }
             if !self.waiting.insert(neighbour) {
                 continue;
             }
-            let Some(link) = entry::link_by_id(db, neighbour)? else { continue };
+            if entry::timeline(neighbour) != entry::timeline(id) {
+                return Err(corrupt(neighbour, "of which one is another timeline's"));
+            }
+            let link =
+                entry::link_by_id(db, neighbour)?.ok_or_else(|| corrupt(neighbour, "of which one is missing"))?;
             let place = (link.lamport, link.hash);
             // Time only runs one way, so that even a tampered table leads round in no circle.
             match self.direction {
@@ -93,16 +114,7 @@ impl Lineage {
                 Direction::Descendants if link.lamport > lamport => {
                     self.front.push(Step::Down(Reverse(place), neighbour));
                 }
-                _ => {
-                    return Err(StoreError::Corrupt {
-                        what: "an edge".to_owned(),
-                        detail: format!(
-                            "it joins positions {} and {} against the order of their Lamport times; run verify",
-                            entry::position(id),
-                            entry::position(neighbour)
-                        ),
-                    });
-                }
+                _ => return Err(corrupt(neighbour, "against the order of their Lamport times")),
             }
         }
         Ok(())
@@ -131,5 +143,14 @@ impl Iterator for Lineage {
         let next = self.advance().transpose();
         self.failed = matches!(next, Some(Err(_)));
         next
+    }
+}
+
+impl fmt::Debug for Lineage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lineage")
+            .field("vault", &self.vault)
+            .field("direction", &self.direction)
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! The vault: what crates that write agents link.
 
 mod bell;
+mod builder;
 mod codec;
 mod cursor;
 mod event;
@@ -17,13 +18,14 @@ mod record;
 mod transaction;
 mod writer;
 
+pub use builder::VaultBuilder;
 pub use cursor::Cursor;
 pub use event::Event;
 pub use filter::Filter;
 pub use find::EventKey;
 pub use header::{EventHeader, EventId, Position};
 pub use lineage::Lineage;
-pub use open::{Vault, VaultBuilder};
+pub use open::Vault;
 pub use read::Events;
 pub use receipt::Receipt;
 pub use record::StoredEvent;

@@ -1,23 +1,21 @@
-//! The vault and how it is opened.
+//! The vault's handle.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::bell::Bells;
-use crate::backend::{Backend, Durability, SqliteOptions};
-use crate::causal::append::INLINE_BYTES;
+use super::builder::VaultBuilder;
+use crate::backend::Backend;
+use crate::causal::known::Known;
 use crate::causal::merkle::Frontier;
-use crate::causal::schema::{self, Catalogue};
-use crate::causal::table::{realm, timeline};
-use crate::causal::writer_log::DEFAULT_TENANT;
+use crate::causal::schema::Catalogue;
+use crate::causal::table::timeline;
 use crate::causal::{Anchor, Doorbell, Realm, TreeHead, VerifyReport, verify};
-use crate::words::limits::{PAYLOAD_BYTES_DEFAULT, PAYLOAD_BYTES_MAX};
-use crate::words::{Result, StoreError, check_name};
+use crate::words::{Result, check_name};
 
 /// One tenant's view of a store of events: append-only, hash-chained, in one commit order.
 ///
@@ -41,7 +39,14 @@ use crate::words::{Result, StoreError, check_name};
 pub struct Vault {
     store: Arc<Store>,
     tenant: Arc<str>,
-    bells: Arc<Bells>,
+    shared: Arc<Shared>,
+}
+
+/// What the handles of one tenant share.
+#[derive(Default)]
+struct Shared {
+    bells: Bells,
+    known: Mutex<Option<Known>>,
 }
 
 /// What the handles of all tenants share.
@@ -50,7 +55,7 @@ struct Store {
     realm: Realm,
     settings: Settings,
     catalogue: Catalogue,
-    bells: Mutex<HashMap<Arc<str>, Arc<Bells>>>,
+    tenants: Mutex<HashMap<Arc<str>, Arc<Shared>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,7 +100,7 @@ impl Vault {
     }
 
     /// A handle on another tenant of the same vault. Tenants share the file and nothing else: neither events nor
-    /// positions, payloads, cursors or subscribers.
+    /// positions, payloads, cursors or subscribers. A subscription lasts as long as the vault, not as long as the handle.
     ///
     /// ```
     /// use causal_vault::{Event, Filter, Vault};
@@ -111,10 +116,21 @@ impl Vault {
         Ok(Self::handle(Arc::clone(&self.store), tenant))
     }
 
+    pub(super) fn new(db: Box<dyn Backend>, realm: Realm, settings: Settings, tenant: &str) -> Self {
+        let store = Store { db, realm, settings, catalogue: Catalogue::default(), tenants: Mutex::default() };
+        Self::handle(Arc::new(store), tenant)
+    }
+
     fn handle(store: Arc<Store>, tenant: &str) -> Self {
         let tenant: Arc<str> = tenant.into();
-        let bells = Arc::clone(store.bells.lock().entry(Arc::clone(&tenant)).or_default());
-        Self { store, tenant, bells }
+        let mut all = store.tenants.lock();
+        // Before the table grows, those go that nobody holds and nobody listens to.
+        if all.len() == all.capacity() {
+            all.retain(|_, shared| Arc::strong_count(shared) > 1 || shared.bells.is_watched());
+        }
+        let shared = Arc::clone(all.entry(Arc::clone(&tenant)).or_default());
+        drop(all);
+        Self { store, tenant, shared }
     }
 
     /// The tenant whose events this handle reads and writes.
@@ -162,7 +178,7 @@ impl Vault {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn doorbell(&self) -> &Doorbell {
-        &self.bells.commits
+        &self.shared.bells.commits
     }
 
     /// The size and root of the RFC 6962 tree over this tenant's entries: kept elsewhere, an [`Anchor`].
@@ -218,7 +234,12 @@ impl Vault {
     }
 
     pub(super) fn bells(&self) -> &Bells {
-        &self.bells
+        &self.shared.bells
+    }
+
+    /// What the last transaction left for the next; without it, that one reads again.
+    pub(super) fn known(&self) -> &Mutex<Option<Known>> {
+        &self.shared.known
     }
 }
 
@@ -228,165 +249,24 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// Settings of a [`Vault`]. See [`Vault::builder`].
-///
-/// ```
-/// use causal_vault::VaultBuilder;
-///
-/// let vault = VaultBuilder::default().tenant("acme").in_memory()?;
-/// assert_eq!(vault.tenant(), "acme");
-/// # Ok::<(), causal_vault::StoreError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct VaultBuilder {
-    sqlite: SqliteOptions,
-    tenant: String,
-    settings: Settings,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Default for VaultBuilder {
-    fn default() -> Self {
-        Self {
-            sqlite: SqliteOptions::new(),
-            tenant: DEFAULT_TENANT.to_owned(),
-            settings: Settings { inline_bytes: INLINE_BYTES, payload_bytes: PAYLOAD_BYTES_DEFAULT },
+    #[test]
+    fn handles_on_ever_new_tenants_leave_nothing_behind_in_memory() {
+        let vault = Vault::in_memory().unwrap();
+        let watched = vault.for_tenant("watched").unwrap().shared;
+        watched.bells.commits.subscribe(|_| {});
+        let watched = Arc::downgrade(&watched);
+        let held: Vec<_> = (0..10).map(|n| vault.for_tenant(&format!("held {n}")).unwrap()).collect();
+        for n in 0..10_000 {
+            vault.for_tenant(&format!("passing {n}")).unwrap();
         }
-    }
-}
-
-impl VaultBuilder {
-    /// What an acknowledged commit survives; [`Durability::Durable`] unless set.
-    ///
-    /// ```
-    /// use causal_vault::{Durability, Vault};
-    ///
-    /// let vault = Vault::builder().durability(Durability::Fast).in_memory()?;
-    /// # Ok::<(), causal_vault::StoreError>(())
-    /// ```
-    pub fn durability(mut self, durability: Durability) -> Self {
-        self.sqlite = self.sqlite.durability(durability);
-        self
-    }
-
-    /// How long a commit waits for another process; 30 seconds unless set.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use causal_vault::Vault;
-    ///
-    /// let vault = Vault::builder().busy_timeout(Duration::from_secs(5)).in_memory()?;
-    /// # Ok::<(), causal_vault::StoreError>(())
-    /// ```
-    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
-        self.sqlite = self.sqlite.busy_timeout(timeout);
-        self
-    }
-
-    /// Accepts a file on a network file system, where SQLite's locks are unreliable.
-    ///
-    /// ```
-    /// let vault = causal_vault::Vault::builder().allow_network_files(true).in_memory()?;
-    /// # Ok::<(), causal_vault::StoreError>(())
-    /// ```
-    pub fn allow_network_files(mut self, allow: bool) -> Self {
-        self.sqlite = self.sqlite.allow_network_files(allow);
-        self
-    }
-
-    /// The tenant; `default` unless set.
-    ///
-    /// ```
-    /// let vault = causal_vault::Vault::builder().tenant("acme").in_memory()?;
-    /// # Ok::<(), causal_vault::StoreError>(())
-    /// ```
-    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
-        self.tenant = tenant.into();
-        self
-    }
-
-    /// The largest payload and attachment in bytes: 1 MiB unless set, 64 MiB at most.
-    ///
-    /// ```
-    /// let vault = causal_vault::Vault::builder().payload_limit(64 << 20).in_memory()?;
-    /// assert!(causal_vault::Vault::builder().payload_limit(65 << 20).in_memory().is_err());
-    /// # Ok::<(), causal_vault::StoreError>(())
-    /// ```
-    pub fn payload_limit(mut self, bytes: usize) -> Self {
-        self.settings.payload_bytes = bytes;
-        self
-    }
-
-    /// Payloads up to this many bytes stand in the entry's row, larger ones once for each digest: 1,024 unless set.
-    ///
-    /// ```
-    /// let vault = causal_vault::Vault::builder().inline_threshold(4096).in_memory()?;
-    /// # Ok::<(), causal_vault::StoreError>(())
-    /// ```
-    pub fn inline_threshold(mut self, bytes: usize) -> Self {
-        self.settings.inline_bytes = bytes;
-        self
-    }
-
-    /// Opens or creates the vault in the file at `path`. A file that belongs to another application is refused; the
-    /// consumer's own tables in it are left alone.
-    ///
-    /// ```
-    /// let folder = tempfile::tempdir().unwrap();
-    /// let vault = causal_vault::Vault::builder().open(folder.path().join("agents.vault"))?;
-    /// # Ok::<(), causal_vault::StoreError>(())
-    /// ```
-    pub fn open(self, path: impl AsRef<Path>) -> Result<Vault> {
-        let db = self.sqlite.open(path)?;
-        db.stamp(realm::FORMAT)?;
-        self.over(db)
-    }
-
-    /// Opens a fresh vault in memory.
-    ///
-    /// ```
-    /// let vault = causal_vault::Vault::builder().in_memory()?;
-    /// # Ok::<(), causal_vault::StoreError>(())
-    /// ```
-    pub fn in_memory(self) -> Result<Vault> {
-        let db = self.sqlite.in_memory()?;
-        self.over(db)
-    }
-
-    /// Opens or creates the vault in a backend of the caller's; durability, time-out and network files are then the
-    /// backend's own business.
-    ///
-    /// ```
-    /// use causal_vault::{SqliteBackend, Vault};
-    ///
-    /// let mine = rusqlite::Connection::open_in_memory().unwrap();
-    /// let vault = Vault::builder().over(SqliteBackend::from_connection(mine))?;
-    /// # Ok::<(), causal_vault::StoreError>(())
-    /// ```
-    pub fn over(self, db: impl Backend + 'static) -> Result<Vault> {
-        check_name("tenant", &self.tenant)?;
-        for (what, bytes) in
-            [("the payload limit", self.settings.payload_bytes), ("the inline threshold", self.settings.inline_bytes)]
-        {
-            if bytes > PAYLOAD_BYTES_MAX {
-                return Err(StoreError::Limit {
-                    what,
-                    found: bytes as u64,
-                    limit: PAYLOAD_BYTES_MAX as u64,
-                    unit: "bytes",
-                });
-            }
+        assert!(vault.store.tenants.lock().len() < 100);
+        assert!(watched.upgrade().is_some());
+        for handle in held {
+            assert!(Arc::ptr_eq(&handle.shared, &vault.for_tenant(handle.tenant()).unwrap().shared));
         }
-        schema::ensure(&db)?;
-        super::cursor::ensure(&db)?;
-        super::lookup::ensure(&db)?;
-        let realm = realm::read(&db as &dyn Backend)?;
-        let store = Store {
-            db: Box::new(db),
-            realm,
-            settings: self.settings,
-            catalogue: Catalogue::default(),
-            bells: Mutex::default(),
-        };
-        Ok(Vault::handle(Arc::new(store), &self.tenant))
     }
 }

@@ -1,9 +1,11 @@
 //! Reading events back: one, or all that a filter wants, page by page.
 
 use std::collections::{HashSet, VecDeque};
+use std::fmt;
 use std::ops::ControlFlow;
 
 use super::filter::Filter;
+use super::header::Position;
 use super::open::Vault;
 use super::record::{Names, StoredEvent};
 use crate::backend::Sql;
@@ -13,7 +15,7 @@ use crate::causal::table::{edge, kind, log, timeline, writer};
 use crate::words::Result;
 use crate::words::limits::POSITION_MAX;
 
-/// Events in a page.
+/// Events in a page, unless its reader wants fewer.
 const PAGE_EVENTS: usize = 256;
 /// Payload bytes after which a page ends.
 const PAGE_BYTES: usize = 1 << 20;
@@ -21,7 +23,9 @@ const PAGE_BYTES: usize = 1 << 20;
 const LOGS_MAX: usize = 32;
 
 /// The events that a [`Filter`] wants, in commit order, up to the newest when it was made. Read page by page, in
-/// constant memory.
+/// constant memory, and no statement stays open between two events: the loop may commit.
+///
+/// What is read is what the file says; that it is what was once committed is for [`Vault::verify`] to prove.
 ///
 /// ```
 /// use causal_vault::{Event, Filter, Vault};
@@ -38,11 +42,13 @@ const LOGS_MAX: usize = 32;
 /// assert_eq!(sum, 6);
 /// # Ok::<(), causal_vault::StoreError>(())
 /// ```
+#[must_use = "events are read as they are asked for"]
 pub struct Events {
     vault: Vault,
     names: Names,
     plan: Plan,
     page: VecDeque<StoredEvent>,
+    page_events: usize,
     /// The last id that was looked at, and the last one to look at.
     last: u64,
     end: u64,
@@ -51,7 +57,7 @@ pub struct Events {
 
 /// How the wanted rows are found; what is left to compare is compared row by row.
 enum Plan {
-    /// Rows of a few logs: the next sequence number of each.
+    /// Rows of a few logs behind `last`: the next sequence number of each.
     Logs(Vec<(i64, u64)>, Kinds),
     /// Rows in position order, of some logs where these are too many for a plan of their own.
     Positions(Option<HashSet<i64>>, Kinds),
@@ -65,12 +71,14 @@ enum Plan {
 type Kinds = Option<HashSet<i64>>;
 
 impl Events {
-    pub(super) fn open(vault: Vault, filter: &Filter) -> Result<Self> {
+    /// `most` is how many events the reader will take at a time.
+    pub(super) fn open(vault: Vault, filter: &Filter, most: usize) -> Result<Self> {
         let db = vault.db();
         let mut events = Self {
             names: Names::default(),
             plan: Plan::Nothing,
             page: VecDeque::new(),
+            page_events: most.clamp(1, PAGE_EVENTS),
             last: 0,
             end: 0,
             done: false,
@@ -84,10 +92,15 @@ impl Events {
         Ok(events)
     }
 
+    /// Where the reading ends: what was committed behind it is not shown.
+    pub(super) fn end(&self) -> Position {
+        Position::new(entry::position(self.end))
+    }
+
     fn fill(&mut self) -> Result<()> {
         let db = self.vault.clone();
         let db = db.db();
-        let mut page = Page { names: &mut self.names, events: Vec::new(), bytes: 0 };
+        let mut page = Page { names: &mut self.names, most: self.page_events, events: Vec::new(), bytes: 0 };
         match &mut self.plan {
             Plan::Nothing => self.done = true,
             Plan::Positions(logs, kinds) => {
@@ -120,8 +133,12 @@ impl Events {
                 }
             }
             Plan::Logs(logs, kinds) => {
+                let after = self.last;
                 merge(db, logs, self.end, |row| {
-                    if wanted(kinds, row.kind) { page.push(db, row) } else { Ok(ControlFlow::Continue(())) }
+                    if row.id > after && wanted(kinds, row.kind) {
+                        return page.push(db, row);
+                    }
+                    Ok(ControlFlow::Continue(()))
                 })?;
                 self.done = !page.is_full();
             }
@@ -145,8 +162,15 @@ impl Iterator for Events {
     }
 }
 
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("vault", &self.vault).field("end", &self.end()).finish_non_exhaustive()
+    }
+}
+
 struct Page<'a> {
     names: &'a mut Names,
+    most: usize,
     events: Vec<StoredEvent>,
     bytes: usize,
 }
@@ -160,7 +184,7 @@ impl Page<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.events.len() >= PAGE_EVENTS || self.bytes >= PAGE_BYTES
+        self.events.len() >= self.most || self.bytes >= PAGE_BYTES
     }
 }
 
@@ -215,16 +239,15 @@ fn merge<S: Sql + ?Sized>(
 ) -> Result<()> {
     let mut heads = Vec::with_capacity(logs.len());
     for (at, (log, next)) in logs.iter().enumerate() {
-        heads.extend(entry::link_at(sql, *log, *next)?.map(|link| (link.id, at)));
+        heads.extend(entry::link_from(sql, *log, *next)?.map(|link| (link.id, at)));
     }
     loop {
         heads.sort_unstable_by(|a, b| b.cmp(a));
-        let Some((first, at)) = heads.pop().filter(|(id, _)| *id <= end) else { return Ok(()) };
+        let Some((_, at)) = heads.pop().filter(|(id, _)| *id <= end) else { return Ok(()) };
         let Some((log, next)) = logs.get_mut(at) else { return Ok(()) };
         // This log goes on until another one's next row comes first.
-        let until = heads.last().map_or(end, |(id, _)| (*id - 1).min(end));
+        let until = heads.last().map_or(end, |(id, _)| id.saturating_sub(1).min(end));
         let (mut following, mut stopped) = (None, false);
-        debug_assert!(first <= until);
         entry::scan_log(sql, *log, *next, |row| {
             if row.id > until {
                 following = Some(row.id);

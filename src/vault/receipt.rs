@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::header::{EventId, Position};
 use crate::causal::append::Appended;
 use crate::causal::{CausalDigest, EntryHash, EventRef, Fingerprint};
@@ -16,7 +18,7 @@ use crate::causal::{CausalDigest, EntryHash, EventRef, Fingerprint};
 /// assert_eq!((receipt.seq, receipt.position.number(), receipt.is_new), (1, 1, true));
 /// # Ok::<(), causal_vault::StoreError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Receipt {
     /// The event's identity.

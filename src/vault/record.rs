@@ -75,7 +75,7 @@ impl Names {
         Ok(EventHeader {
             id: stored.event_id.into(),
             timestamp: stored.ts_ms,
-            digest: row.causal,
+            digest: row.causal(&stored),
             kind: self.share(stored.kind),
             stream: self.share(stored.stream),
             writer: stored.writer,

@@ -1,6 +1,7 @@
 //! A consumer's own SQL and appends, atomic together.
 
 use std::cell::RefCell;
+use std::fmt;
 
 use super::event::Event;
 use super::header::EventHeader;
@@ -51,7 +52,12 @@ impl Vault {
     /// own tables is stored together, or not at all. It is rolled back when `body` returns an error or panics.
     ///
     /// The outbox, the projection and the adoption path in one. Subscribers are told after the commit. A commit through
-    /// a [`Writer`] on the same thread within `body` is an error: append through the transaction.
+    /// a [`Writer`] on the same thread within `body` is an error: append through the transaction. At most 4,096 events
+    /// and 16 MiB.
+    ///
+    /// `body` may go on after an append that was refused: nothing of that one is stored. Within `body` this thread's
+    /// own look-ups by receipt, reference or id find what was appended; readers of the timeline and other threads do
+    /// once it is committed. Do not commit there through another vault on the same file: it waits for this one.
     ///
     /// ```
     /// use causal_vault::{Event, Filter, StoreError, Vault};
@@ -79,7 +85,8 @@ impl Vault {
     ) -> std::result::Result<T, E> {
         let sql = self.db().begin(Access::Write)?;
         self.catalogue().check(&*sql)?;
-        let appender = Appender::open(&*sql, self.tenant(), self.settings().inline_bytes)?;
+        let known = self.known().lock().take();
+        let appender = Appender::open(&*sql, self.tenant(), self.settings().inline_bytes, known)?;
         let tx = VaultTransaction {
             vault: self,
             sql: &*sql,
@@ -88,8 +95,9 @@ impl Vault {
         };
         let value = body(&tx)?;
         let VaultTransaction { appender, committed, .. } = tx;
-        appender.into_inner().finish()?;
+        let known = appender.into_inner().finish()?.filter(|_| sql.is_outermost());
         sql.commit()?;
+        *self.known().lock() = known;
         self.bells().ring(&committed.into_inner().headers);
         Ok(value)
     }
@@ -156,7 +164,8 @@ impl VaultTransaction<'_> {
         Ok(digest)
     }
 
-    /// Runs one statement on the consumer's own tables and returns the number of rows it changed.
+    /// Runs one statement on the consumer's own tables and returns the number of rows it changed. One that would end
+    /// the transaction, or roll back a part of it, is refused.
     ///
     /// ```
     /// use causal_vault::{StoreError, Vault};
@@ -166,6 +175,7 @@ impl VaultTransaction<'_> {
     /// # Ok::<(), StoreError>(())
     /// ```
     pub fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        check_statement(sql)?;
         self.sql.exec(sql, params)
     }
 
@@ -180,6 +190,7 @@ impl VaultTransaction<'_> {
     /// # Ok::<(), StoreError>(())
     /// ```
     pub fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        check_statement(sql)?;
         self.sql.query(sql, params)
     }
 
@@ -215,9 +226,44 @@ impl VaultTransaction<'_> {
                 lamport: appended.lamport,
                 payload_digest: draft.digest,
                 payload_len: draft.payload.len() as u64,
-                extensions: Extensions::decode(&draft.extensions)?.iter().collect(),
+                extensions: Extensions::encoded(&draft.extensions).iter().collect(),
             });
         }
         Ok(receipt)
+    }
+}
+
+impl fmt::Debug for VaultTransaction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VaultTransaction").field("vault", &self.vault).finish_non_exhaustive()
+    }
+}
+
+/// What begins a statement that ends a transaction or cuts it: appends would count entries that are gone.
+const CONTROL: [&str; 9] = ["ABORT", "BEGIN", "COMMIT", "END", "PREPARE", "RELEASE", "ROLLBACK", "SAVEPOINT", "START"];
+
+fn check_statement(sql: &str) -> Result<()> {
+    let word = first_word(sql);
+    if CONTROL.iter().any(|control| control.eq_ignore_ascii_case(word)) {
+        return Err(StoreError::Invalid {
+            what: "statement",
+            reason: format!(
+                "{word} would end or cut the vault's transaction; return an error to roll it back, Ok to commit it"
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// The first word behind blanks, remarks and empty statements.
+fn first_word(mut sql: &str) -> &str {
+    loop {
+        sql = sql.trim_start_matches(|c: char| c.is_whitespace() || [';', '\u{feff}'].contains(&c));
+        let remark = match (sql.strip_prefix("--"), sql.strip_prefix("/*")) {
+            (Some(remark), _) => remark.split_once('\n'),
+            (_, Some(remark)) => remark.split_once("*/"),
+            (None, None) => return sql.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default(),
+        };
+        sql = remark.map_or("", |(_, behind)| behind);
     }
 }

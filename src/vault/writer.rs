@@ -1,11 +1,13 @@
 //! A writer's handle on a vault.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::event::Event;
 use super::open::Vault;
 use super::receipt::Receipt;
 use crate::causal::draft::{Author, Signing};
+use crate::causal::signer::check_public_key;
 use crate::causal::writer::Identity;
 use crate::causal::{Fingerprint, Signer};
 use crate::words::Result;
@@ -22,6 +24,7 @@ use crate::words::Result;
 /// # Ok::<(), causal_vault::StoreError>(())
 /// ```
 #[derive(Clone)]
+#[must_use = "a writer writes when it commits"]
 pub struct Writer {
     vault: Vault,
     author: Author,
@@ -29,7 +32,7 @@ pub struct Writer {
 
 impl Vault {
     /// A writer that signs every entry with an ed25519 key: a [`SigningKey`](crate::SigningKey), or a [`Signer`] of the
-    /// caller's that keeps the key elsewhere.
+    /// caller's that keeps the key elsewhere. A public key that no signature can be verified with is refused.
     ///
     /// ```
     /// use causal_vault::{SigningKey, Vault};
@@ -39,7 +42,9 @@ impl Vault {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn writer(&self, signer: impl Signer + 'static) -> Result<Writer> {
-        let identity = Identity::signed(signer.public_key());
+        let public_key = signer.public_key();
+        check_public_key(&public_key)?;
+        let identity = Identity::signed(public_key);
         Ok(Writer { vault: self.clone(), author: Author { identity, signing: Signing::Each(Arc::new(signer)) } })
     }
 
@@ -130,5 +135,14 @@ impl Writer {
 
     pub(super) fn vault(&self) -> &Vault {
         &self.vault
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("vault", &self.vault)
+            .field("name", &self.author.identity.label())
+            .finish_non_exhaustive()
     }
 }

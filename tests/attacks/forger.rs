@@ -79,11 +79,11 @@ pub(super) fn rewrite(
                 id,
                 row.log,
                 entry.seq.cast_signed(),
-                i64::from_be_bytes(entry.event_id.as_bytes()[..8].try_into().unwrap()),
+                event_key(entry.event_id.as_u64_pair()),
                 entry.kind,
                 entry.lamport.cast_signed(),
                 hash.as_bytes(),
-                causal.as_bytes(),
+                (!parents.is_empty()).then_some(causal.as_bytes()),
                 bytes,
                 signature,
                 payload,
@@ -154,4 +154,9 @@ fn genesis(entry: &EntryV1<'_>) -> EntryHash {
 pub(super) fn sign(key: &SigningKey, entry: &EntryV1<'_>, hash: &EntryHash) -> [u8; 64] {
     let message = [b"CVSIG\x01\x01".as_slice(), entry.realm.as_bytes(), hash.as_bytes()].concat();
     causal_vault::Signer::sign(key, &message).unwrap()
+}
+
+/// The first half of an event id, with the last two bytes of the second mixed into its own.
+fn event_key((first, last): (u64, u64)) -> i64 {
+    i64::from_be_bytes((first ^ (last & 0xffff)).to_be_bytes())
 }

@@ -106,6 +106,9 @@ fn a_look_up_that_hides_or_misleads_is_noticed_or_harmless() {
     let bytes = {
         let copy = scene().copy();
         let vault = Vault::open(&copy.path).unwrap();
+        // A few entries are looked at one by one, without an index.
+        let more = (0..1100).map(|n: u32| Event::raw("note", n.to_be_bytes()).stream("ledger"));
+        vault.named_writer("alice").unwrap().commit_batch(more).unwrap();
         let event = vault.events(Filter::all()).unwrap().next().unwrap().unwrap();
         assert_eq!(vault.get(event.header.hash).unwrap(), event);
         drop(vault);

@@ -125,6 +125,7 @@ impl Model {
                 ("kind", event.kind == kind),
                 ("payload", event.payload == payload),
                 ("parents", hashes == given),
+                ("attachments", attachment.is_none() || known.iter().any(|event| event.attachment == attachment)),
             ];
             return match differs.into_iter().find(|(_, same)| !same) {
                 None => Outcome::Replayed(at),

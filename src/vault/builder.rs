@@ -1,0 +1,170 @@
+//! How a vault is opened.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::open::{Settings, Vault};
+use crate::backend::{Backend, Durability, SqliteOptions};
+use crate::causal::append::INLINE_BYTES;
+use crate::causal::schema;
+use crate::causal::table::realm;
+use crate::causal::writer_log::DEFAULT_TENANT;
+use crate::words::limits::{PAYLOAD_BYTES_DEFAULT, PAYLOAD_BYTES_MAX};
+use crate::words::{Result, StoreError, check_name};
+
+/// Settings of a [`Vault`]. See [`Vault::builder`].
+///
+/// ```
+/// use causal_vault::VaultBuilder;
+///
+/// let vault = VaultBuilder::default().tenant("acme").in_memory()?;
+/// assert_eq!(vault.tenant(), "acme");
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "settings open no vault"]
+pub struct VaultBuilder {
+    sqlite: SqliteOptions,
+    tenant: String,
+    settings: Settings,
+}
+
+impl Default for VaultBuilder {
+    fn default() -> Self {
+        Self {
+            sqlite: SqliteOptions::new(),
+            tenant: DEFAULT_TENANT.to_owned(),
+            settings: Settings { inline_bytes: INLINE_BYTES, payload_bytes: PAYLOAD_BYTES_DEFAULT },
+        }
+    }
+}
+
+impl VaultBuilder {
+    /// What an acknowledged commit survives; [`Durability::Durable`] unless set.
+    ///
+    /// ```
+    /// use causal_vault::{Durability, Vault};
+    ///
+    /// let vault = Vault::builder().durability(Durability::Fast).in_memory()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.sqlite = self.sqlite.durability(durability);
+        self
+    }
+
+    /// How long a commit waits for another process; 30 seconds unless set.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use causal_vault::Vault;
+    ///
+    /// let vault = Vault::builder().busy_timeout(Duration::from_secs(5)).in_memory()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.sqlite = self.sqlite.busy_timeout(timeout);
+        self
+    }
+
+    /// Accepts a file on a network file system, where SQLite's locks are unreliable.
+    ///
+    /// ```
+    /// let vault = causal_vault::Vault::builder().allow_network_files(true).in_memory()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn allow_network_files(mut self, allow: bool) -> Self {
+        self.sqlite = self.sqlite.allow_network_files(allow);
+        self
+    }
+
+    /// The tenant; `default` unless set.
+    ///
+    /// ```
+    /// let vault = causal_vault::Vault::builder().tenant("acme").in_memory()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = tenant.into();
+        self
+    }
+
+    /// The largest payload and attachment in bytes: 1 MiB unless set, 64 MiB at most.
+    ///
+    /// ```
+    /// let vault = causal_vault::Vault::builder().payload_limit(64 << 20).in_memory()?;
+    /// assert!(causal_vault::Vault::builder().payload_limit(65 << 20).in_memory().is_err());
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn payload_limit(mut self, bytes: usize) -> Self {
+        self.settings.payload_bytes = bytes;
+        self
+    }
+
+    /// Payloads up to this many bytes stand in the entry's row, larger ones once for each digest: 1,024 unless set.
+    ///
+    /// ```
+    /// let vault = causal_vault::Vault::builder().inline_threshold(4096).in_memory()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn inline_threshold(mut self, bytes: usize) -> Self {
+        self.settings.inline_bytes = bytes;
+        self
+    }
+
+    /// Opens or creates the vault in the file at `path`. A file that belongs to another application is refused; the
+    /// consumer's own tables in it are left alone.
+    ///
+    /// ```
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let vault = causal_vault::Vault::builder().open(folder.path().join("agents.vault"))?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Vault> {
+        let db = self.sqlite.open(path)?;
+        db.stamp(realm::FORMAT)?;
+        self.over(db)
+    }
+
+    /// Opens a fresh vault in memory.
+    ///
+    /// ```
+    /// let vault = causal_vault::Vault::builder().in_memory()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn in_memory(self) -> Result<Vault> {
+        let db = self.sqlite.in_memory()?;
+        self.over(db)
+    }
+
+    /// Opens or creates the vault in a backend of the caller's; durability, time-out and network files are then the
+    /// backend's own business.
+    ///
+    /// ```
+    /// use causal_vault::{SqliteBackend, Vault};
+    ///
+    /// let mine = rusqlite::Connection::open_in_memory().unwrap();
+    /// let vault = Vault::builder().over(SqliteBackend::from_connection(mine))?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn over(self, db: impl Backend + 'static) -> Result<Vault> {
+        check_name("tenant", &self.tenant)?;
+        for (what, bytes) in
+            [("the payload limit", self.settings.payload_bytes), ("the inline threshold", self.settings.inline_bytes)]
+        {
+            if bytes > PAYLOAD_BYTES_MAX {
+                return Err(StoreError::Limit {
+                    what,
+                    found: bytes as u64,
+                    limit: PAYLOAD_BYTES_MAX as u64,
+                    unit: "bytes",
+                });
+            }
+        }
+        schema::ensure(&db)?;
+        super::cursor::ensure(&db)?;
+        super::lookup::ensure(&db)?;
+        let realm = realm::read(&db as &dyn Backend)?;
+        Ok(Vault::new(Box::new(db), realm, self.settings, &self.tenant))
+    }
+}
