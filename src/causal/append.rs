@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::draft::{Author, Draft, Signing};
 use super::entry::{EntryV1, Scheme};
+use super::event_id;
 use super::extension::Extensions;
 use super::hash::{CausalDigest, EntryHash, PayloadDigest, causal_hash};
 use super::known::{Known, LogHead};
@@ -72,8 +73,8 @@ impl<'t> Appender<'t> {
     /// Gives the draft its place. After an error the transaction holds nothing of it, or can only be rolled back.
     pub(crate) fn append(&mut self, author: &Author, draft: &Draft<'_>) -> Result<Appended> {
         self.check_whole()?;
-        if !draft.fresh
-            && let Some(appended) = self.replayed(author, draft)?
+        if let Some(event_id) = draft.event_id
+            && let Some(appended) = self.replayed(author, draft, event_id)?
         {
             return Ok(appended);
         }
@@ -93,6 +94,7 @@ impl<'t> Appender<'t> {
         let lamport = last.iter().chain(&parents).map(|link| link.lamport).max().unwrap_or(0) + 1;
         let position = self.known.timeline.tree.size() + 1;
         let id = entry::id(self.known.timeline.id, position)?;
+        let event_id = draft.event_id.unwrap_or_else(|| event_id::at(position));
         let (seq, lamport) =
             (below_max("the log", found + 1, "entries")?, below_max("lamport time", lamport, "steps")?);
         let bytes = EntryV1 {
@@ -107,7 +109,7 @@ impl<'t> Appender<'t> {
             parents: parents.iter().map(|parent| parent.hash).collect(),
             kind: draft.kind,
             ts_ms: draft.ts_ms,
-            event_id: draft.event_id,
+            event_id,
             scheme: Scheme::Plain,
             payload_len: draft.payload.len() as u64,
             payload_digest: draft.digest,
@@ -122,7 +124,7 @@ impl<'t> Appender<'t> {
         let causal =
             causal_hash(&draft.digest, &parents.iter().map(|parent| parent.causal).collect::<SmallVec<[_; 4]>>());
         let stored_causal = (!parents.is_empty()).then_some(causal);
-        let event_key = entry::event_key(&draft.event_id);
+        let event_key = event_id::key(&event_id, position);
         let kind = self.kind(draft.kind)?;
 
         self.failed = true;
@@ -145,7 +147,7 @@ impl<'t> Appender<'t> {
         }
         Ok(Appended {
             reference: EventRef { stream, writer, seq, hash },
-            event_id: draft.event_id,
+            event_id,
             position,
             lamport,
             prev: last.map(|last| last.hash),
@@ -185,11 +187,11 @@ impl<'t> Appender<'t> {
     }
 
     /// The event that already has this id, if it says the same.
-    fn replayed(&mut self, author: &Author, draft: &Draft<'_>) -> Result<Option<Appended>> {
+    fn replayed(&self, author: &Author, draft: &Draft<'_>, event_id: Uuid) -> Result<Option<Appended>> {
         let timeline = self.known.timeline.id;
-        entry::by_event_key(self.sql, entry::event_key(&draft.event_id), |row| {
+        entry::by_event_id(self.sql, timeline, &event_id, |row| {
             let stored = row.decode()?;
-            if stored.event_id != draft.event_id || entry::timeline(row.id) != timeline {
+            if stored.event_id != event_id || entry::timeline(row.id) != timeline {
                 return Ok(None);
             }
             let mut differs = difference(&stored, author, draft);
@@ -200,7 +202,7 @@ impl<'t> Appender<'t> {
                 }
             }
             if let Some(differs) = differs {
-                return Err(StoreError::IdempotencyConflict { event_id: draft.event_id, differs });
+                return Err(StoreError::IdempotencyConflict { event_id, differs });
             }
             Ok(Some(Appended {
                 reference: EventRef {

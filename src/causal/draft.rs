@@ -38,9 +38,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) payload: Cow<'a, [u8]>,
     pub(crate) digest: PayloadDigest,
     pub(crate) ts_ms: i64,
-    pub(crate) event_id: Uuid,
-    /// Whether the id was made for this event just now, so that it names no other.
-    pub(crate) fresh: bool,
+    /// The id it was given; otherwise one is made once its position is known.
+    pub(crate) event_id: Option<Uuid>,
     pub(crate) parents: Cow<'a, [EventRef]>,
     /// Encoded.
     pub(crate) extensions: Cow<'a, [u8]>,
@@ -50,7 +49,7 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// An event without parents, extensions or attachments, under a new id.
+    /// An event without parents, extensions or attachments.
     pub(crate) fn new(stream: &'a str, kind: &'a str, payload: impl Into<Cow<'a, [u8]>>, limit: usize) -> Result<Self> {
         check_name("stream", stream)?;
         check_name("kind", kind)?;
@@ -62,8 +61,7 @@ impl<'a> Draft<'a> {
             digest: PayloadDigest::of(&payload),
             payload,
             ts_ms: super::claim::now_ms(),
-            event_id: Uuid::now_v7(),
-            fresh: true,
+            event_id: None,
             parents: Cow::Borrowed(&[]),
             extensions: Cow::Borrowed(Extensions::NONE.as_bytes()),
             attachments: Vec::new(),
@@ -72,10 +70,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn identified(mut self, event_id: Option<Uuid>) -> Self {
-        if let Some(event_id) = event_id {
-            self.event_id = event_id;
-            self.fresh = false;
-        }
+        self.event_id = event_id;
         self
     }
 

@@ -7,6 +7,7 @@ mod claim;
 mod doorbell;
 pub(crate) mod draft;
 mod entry;
+mod event_id;
 mod extension;
 mod fingerprint;
 mod generation;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 use super::filter::Filter;
 use super::header::{EventHeader, EventId, Position};
 use super::lineage::{Direction, Lineage};
@@ -200,7 +202,7 @@ impl Vault {
         match key {
             EventKey::Reference(reference) => Ok(find_entry(db, timeline.id, reference)?.map(|link| link.id)),
             EventKey::Hash(hash) => lookup::by_hash(db, &timeline, hash),
-            EventKey::Id(event) => entry::by_event_key(db, entry::event_key(&(*event).into()), |row| {
+            EventKey::Id(event) => entry::by_event_id(db, timeline.id, &Uuid::from(*event), |row| {
                 let same = row.decode()?.event_id.as_bytes() == event.as_bytes();
                 Ok((same && entry::timeline(row.id) == timeline.id).then_some(row.id))
             }),

@@ -79,7 +79,7 @@ pub(super) fn rewrite(
                 id,
                 row.log,
                 entry.seq.cast_signed(),
-                event_key(entry.event_id.as_u64_pair()),
+                event_key(entry.event_id.as_bytes(), count(&leaves)),
                 entry.kind,
                 entry.lamport.cast_signed(),
                 hash.as_bytes(),
@@ -156,7 +156,14 @@ pub(super) fn sign(key: &SigningKey, entry: &EntryV1<'_>, hash: &EntryHash) -> [
     causal_vault::Signer::sign(key, &message).unwrap()
 }
 
-/// The first half of an event id, with the last two bytes of the second mixed into its own.
-fn event_key((first, last): (u64, u64)) -> i64 {
-    i64::from_be_bytes((first ^ (last & 0xffff)).to_be_bytes())
+/// The first half of an event id, with the last two bytes of the second mixed into its own; nothing where an id of
+/// version 8 begins with the position that it stands at.
+fn event_key(id: &[u8; 16], position: i64) -> Option<i64> {
+    if id[6] >> 4 == 8 && id[..5] == position.to_be_bytes()[3..] {
+        return None;
+    }
+    let mut key: [u8; 8] = id[..8].try_into().unwrap();
+    key[6] ^= id[14];
+    key[7] ^= id[15];
+    Some(i64::from_be_bytes(key))
 }

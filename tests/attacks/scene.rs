@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use causal_vault::{Anchor, Durability, Event, SigningKey, Vault, Writer};
+use causal_vault::{Anchor, Durability, Event, EventId, SigningKey, Vault, Writer};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -40,7 +40,10 @@ pub(super) fn scene() -> &'static Scene {
 
 pub(super) fn write_story(vault: &Vault) -> Anchor {
     let alice = vault.named_writer("alice").unwrap();
-    let pay = |writer: &Writer, text: String| writer.commit(Event::raw("ledger.pay", text).stream("ledger")).unwrap();
+    // An id of their own, so that the index over ids holds something.
+    let pay = |writer: &Writer, text: String| {
+        writer.commit(Event::raw("ledger.pay", text).stream("ledger").id(EventId::new())).unwrap()
+    };
     let paid: Vec<_> = (1..=4).map(|n| pay(&alice, format!("pay {n} to bob"))).collect();
     let signed = vault.writer(SigningKey::from_bytes(&[7; 32])).unwrap();
     let event = |text: &str| Event::raw("ledger.audit", text).stream("ledger");

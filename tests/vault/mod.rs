@@ -7,6 +7,7 @@ mod events;
 mod heads;
 mod history;
 mod hostile;
+mod ids;
 mod keys;
 mod lineage;
 mod opening;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Table, blob, int};
 use crate::backend::{Sql, Value, ValueRef, columns};
 use crate::causal::entry::EntryV1;
+use crate::causal::event_id;
 use crate::causal::hash::{CausalDigest, EntryHash, causal_hash};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
@@ -22,7 +23,7 @@ pub(crate) const TABLE: Table = Table {
          id INTEGER PRIMARY KEY, \
          log INTEGER NOT NULL, \
          seq INTEGER NOT NULL, \
-         event_key INTEGER NOT NULL, \
+         event_key INTEGER, \
          kind INTEGER NOT NULL, \
          lamport INTEGER NOT NULL, \
          hash BLOB NOT NULL, \
@@ -32,7 +33,7 @@ pub(crate) const TABLE: Table = Table {
          payload BLOB, \
          payload_id INTEGER, \
          UNIQUE (log, seq)) STRICT",
-        "CREATE INDEX vault_entry_event ON vault_entry (event_key)",
+        "CREATE INDEX vault_entry_event ON vault_entry (event_key) WHERE event_key IS NOT NULL",
     ],
 };
 
@@ -52,13 +53,6 @@ pub(crate) fn id(timeline: u64, position: u64) -> Result<u64> {
     Ok(timeline << POSITION_BITS | position)
 }
 
-/// What the index over event ids holds of one: the first half, which keeps ids together that were made one after the
-/// other, with the last two bytes mixed into its own last two, so that ids made from small numbers differ as well.
-pub(crate) fn event_key(event_id: &Uuid) -> i64 {
-    let (first, last) = event_id.as_u64_pair();
-    i64::from_be_bytes((first ^ (last & 0xffff)).to_be_bytes())
-}
-
 /// The position in an id.
 pub(crate) fn position(id: u64) -> u64 {
     id & POSITION_MAX
@@ -74,7 +68,8 @@ pub(crate) struct NewRow {
     pub(crate) id: u64,
     pub(crate) log: i64,
     pub(crate) seq: u64,
-    pub(crate) event_key: i64,
+    /// Where the event's id does not name this position.
+    pub(crate) event_key: Option<i64>,
     pub(crate) kind: i64,
     pub(crate) lamport: u64,
     pub(crate) hash: EntryHash,
@@ -102,7 +97,8 @@ pub(crate) struct Row<'a> {
     pub(crate) id: u64,
     pub(crate) log: i64,
     pub(crate) seq: u64,
-    pub(crate) event_key: i64,
+    /// Where the event's id does not name this position.
+    pub(crate) event_key: Option<i64>,
     pub(crate) kind: i64,
     pub(crate) lamport: u64,
     pub(crate) hash: EntryHash,
@@ -175,7 +171,7 @@ pub(crate) fn insert<S: Sql + ?Sized>(sql: &S, row: NewRow) -> Result<()> {
             int(row.id),
             Value::Int(row.log),
             int(row.seq),
-            Value::Int(row.event_key),
+            row.event_key.map_or(Value::Null, Value::Int),
             Value::Int(row.kind),
             int(row.lamport),
             blob(row.hash.as_bytes()),
@@ -221,12 +217,20 @@ pub(crate) fn by_id<S: Sql + ?Sized, T>(
     sql.first(select!("WHERE id = ?"), &[int(id)], |cells| read(row(cells)?))
 }
 
-/// Shows the entries whose event id has this key, in the order of their ids, until one is taken.
-pub(crate) fn by_event_key<S: Sql + ?Sized, T>(
+/// Shows the entries that may be the event with this id until one is taken: the one at the position that the id names,
+/// then those of any timeline whose ids have the same key, in the order of their rows.
+pub(crate) fn by_event_id<S: Sql + ?Sized, T>(
     sql: &S,
-    event_key: i64,
+    timeline: u64,
+    event_id: &Uuid,
     mut read: impl FnMut(Row<'_>) -> Result<Option<T>>,
 ) -> Result<Option<T>> {
+    if let Some(position) = event_id::position(event_id)
+        && let Some(Some(found)) = by_id(sql, id(timeline, position)?, &mut read)?
+    {
+        return Ok(Some(found));
+    }
+    let event_key = event_id::indexed(event_id);
     let mut found = None;
     sql.visit(select!("WHERE event_key = ? ORDER BY id"), &[Value::Int(event_key)], &mut |cells| {
         found = read(row(cells)?)?;
@@ -284,7 +288,7 @@ fn row<'a>(cells: &[ValueRef<'a>]) -> Result<Row<'a>> {
         id: columns::counter(cells, 0)?,
         log: columns::int(cells, 1)?,
         seq: columns::counter(cells, 2)?,
-        event_key: columns::int(cells, 3)?,
+        event_key: columns::optional(cells, 3, columns::int)?,
         kind: columns::int(cells, 4)?,
         lamport: columns::counter(cells, 5)?,
         hash: EntryHash::from_bytes(columns::array(cells, 6)?),

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::report::{Break, LogReport, LogVerdict};
 use crate::backend::Transaction;
 use crate::causal::entry::{EntryV1, Scheme};
+use crate::causal::event_id;
 use crate::causal::fingerprint::Fingerprint;
 use crate::causal::hash::{EntryHash, PayloadDigest, Realm, causal_hash};
 use crate::causal::signer::verify_entry_signature;
@@ -122,11 +123,9 @@ impl<'t> Checker<'t> {
         ensure!(row, Scope, entry::timeline(row.id) == check.timeline, entry::timeline(row.id), check.timeline);
 
         let kind = self.kinds.get(&row.kind).map_or("", String::as_str);
-        let event_key = entry::event_key(&stored.event_id);
         ensure!(row, Column, row.seq == stored.seq, format!("seq {}", row.seq), stored.seq);
         ensure!(row, Column, kind == stored.kind, format!("kind {kind:?}"), stored.kind);
         ensure!(row, Column, row.lamport == stored.lamport, format!("lamport {}", row.lamport), stored.lamport);
-        ensure!(row, Column, row.event_key == event_key, format!("event key {}", row.event_key), event_key);
 
         let next = check.last.map_or(0, |last| last.seq) + 1;
         ensure!(row, Sequence, stored.seq == next, stored.seq, next);
@@ -146,6 +145,14 @@ impl<'t> Checker<'t> {
                 format!("after {}", entry::position(last.id))
             );
         }
+        let event_key = event_id::key(&stored.event_id, entry::position(row.id));
+        ensure!(
+            row,
+            Column,
+            row.event_key == event_key,
+            format!("event key {:?}", row.event_key),
+            format!("{event_key:?}")
+        );
 
         let found: SmallVec<[EntryHash; 4]> = links.iter().map(|link| link.hash).collect();
         ensure!(row, Edge, found == stored.parents, format!("edges to {found:?}"), format!("{:?}", stored.parents));
