@@ -97,10 +97,10 @@ pub use backend::{
     Value, ValueRef, Visitor,
 };
 pub use causal::{
-    Anchor, Break, CausalDigest, CommitEvent, Doorbell, Entry, EntryHash, EntryV1, EventRef, Extension, Extensions,
-    Fingerprint, Generation, LogReader, LogReport, LogVerdict, PayloadDigest, Realm, Scheme, Signer, SigningKey,
-    Subscription, SubscriptionId, TailVerdict, TreeHead, VerifyReport, WriterLog, causal_hash, embedding_digest,
-    tree_root, verify_entry_signature,
+    Anchor, Break, CausalDigest, CommitEvent, ConsistencyProof, Doorbell, Entry, EntryHash, EntryV1, EventRef,
+    Extension, Extensions, Fingerprint, Generation, InclusionProof, LogReader, LogReport, LogVerdict, PayloadDigest,
+    Realm, Scheme, Signer, SigningKey, Subscription, SubscriptionId, TailVerdict, TreeHead, VerifyReport, WriterLog,
+    causal_hash, embedding_digest, tree_root, verify_consistency, verify_entry_signature, verify_inclusion,
 };
 pub use edge::{ImportReport, ImportedLog, import_agent_store, verify_agent_store_import};
 pub use vault::{

@@ -17,7 +17,7 @@ use super::reference::EventRef;
 use super::signer::{PURPOSE_ENTRY, Signer, message};
 use super::table::entry::{Link, NewRow, StoredPayload};
 use super::table::timeline::MAIN;
-use super::table::{edge, entry, kind, log, payload, realm, timeline, writer};
+use super::table::{edge, entry, kind, log, node, payload, realm, timeline, writer};
 use crate::backend::Transaction;
 use crate::words::limits::COUNTER_MAX;
 use crate::words::{Result, StoreError};
@@ -136,9 +136,10 @@ impl<'t> Appender<'t> {
         for parent in &parents {
             edge::insert(self.sql, id, parent.id)?;
         }
+        let timeline = &mut self.known.timeline;
+        node::push(self.sql, timeline.id, &mut timeline.tree, hash.as_bytes())?;
         self.failed = false;
 
-        self.known.timeline.tree.push(hash.as_bytes());
         let link = Link { id, seq, lamport, hash, causal };
         self.known.advance(&writer, draft.stream, link);
         match &author.signing {

@@ -16,7 +16,7 @@ use crate::words::{Result, StoreError};
 /// let head = TreeHead { size: 1, root: tree_root([[7; 32]]) };
 /// assert_ne!(head, TreeHead { size: 0, root: tree_root([]) });
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TreeHead {
     /// How many entries.
     pub size: u64,
@@ -60,10 +60,17 @@ impl Frontier {
     }
 
     pub(crate) fn push(&mut self, entry_hash: &[u8; 32]) {
+        self.push_with(entry_hash, |_, _| {});
+    }
+
+    /// Also shows the roots of the perfect trees that this leaf completes, each with its level: one of level l is over
+    /// the last 2^l leaves.
+    pub(crate) fn push_with(&mut self, entry_hash: &[u8; 32], mut completed: impl FnMut(u32, &[u8; 32])) {
         let mut subtree = leaf(entry_hash);
-        for _ in 0..self.size.trailing_ones() {
+        for level in 1..=self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 subtree = node(&left, &subtree);
+                completed(level, &subtree);
             }
         }
         self.peaks.push(subtree);
@@ -103,11 +110,11 @@ impl Frontier {
     }
 }
 
-fn leaf(entry_hash: &[u8; 32]) -> [u8; 32] {
+pub(super) fn leaf(entry_hash: &[u8; 32]) -> [u8; 32] {
     Sha256::new_with_prefix([0]).chain_update(entry_hash).finalize().into()
 }
 
-fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+pub(super) fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     Sha256::new_with_prefix([1]).chain_update(left).chain_update(right).finalize().into()
 }
 

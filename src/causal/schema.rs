@@ -2,12 +2,35 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::table::{TABLES, Table, realm};
+use super::table::{TABLES, Table, node, realm, timeline};
 use crate::backend::{Access, Backend, Dialect, Sql, Transaction, columns};
 use crate::words::{Result, StoreError};
 
 /// Creates the tables of a vault where there are none; otherwise checks the format and the schema.
 pub(crate) fn ensure(db: &dyn Backend) -> Result<()> {
+    ensure_entries(db)?;
+    if exists(db, &node::TABLE)? {
+        return inspect(db, &node::TABLE);
+    }
+    create(db, |tx| {
+        if exists(tx, &node::TABLE)? {
+            return Ok(());
+        }
+        node::TABLE.schema.iter().try_for_each(|statement| tx.exec(statement, &[]).map(drop))?;
+        // What an older version of the crate has stored has no nodes yet. Entries that were changed get none: the vault
+        // can be opened, and verified.
+        for timeline in timeline::all(tx)? {
+            match node::rebuild(tx, &timeline) {
+                Ok(_) | Err(StoreError::Corrupt { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    })?;
+    inspect(db, &node::TABLE)
+}
+
+fn ensure_entries(db: &dyn Backend) -> Result<()> {
     db.check()?;
     if exists(db, &realm::TABLE)? {
         realm::read(db)?;

@@ -196,7 +196,7 @@ impl Vault {
     }
 
     /// The row that a key names.
-    fn find(&self, key: &EventKey) -> Result<Option<u64>> {
+    pub(super) fn find(&self, key: &EventKey) -> Result<Option<u64>> {
         let db = self.db();
         let Some(timeline) = timeline::find(db, self.tenant(), timeline::MAIN)? else { return Ok(None) };
         match key {

@@ -12,6 +12,7 @@ mod lineage;
 mod lookup;
 mod messagepack;
 mod open;
+mod prove;
 mod read;
 mod receipt;
 mod record;

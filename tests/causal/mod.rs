@@ -1,6 +1,7 @@
 //! Tests of `src/causal` through the public API.
 
 mod doorbell;
+mod proof;
 mod vectors;
 mod verify;
 mod writer_log;

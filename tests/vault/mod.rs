@@ -12,6 +12,7 @@ mod keys;
 mod lineage;
 mod opening;
 mod payloads;
+mod prove;
 mod reading;
 mod redeeming;
 mod retries;

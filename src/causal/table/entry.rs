@@ -249,6 +249,28 @@ pub(crate) fn scan<S: Sql + ?Sized>(
     sql.visit(select!("WHERE id > ? AND id <= ? ORDER BY id"), &[int(after), int(to)], &mut |cells| visit(row(cells)?))
 }
 
+/// The hashes of the entries with ids above `after` and up to `to`, in position order.
+pub(crate) fn hashes<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Vec<[u8; 32]>> {
+    let mut hashes = Vec::new();
+    visit_hashes(sql, after, to, |hash| {
+        hashes.push(hash);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(hashes)
+}
+
+/// Shows the hashes of the entries with ids above `after` and up to `to`, in position order.
+pub(crate) fn visit_hashes<S: Sql + ?Sized>(
+    sql: &S,
+    after: u64,
+    to: u64,
+    mut visit: impl FnMut([u8; 32]) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    sql.visit("SELECT hash FROM vault_entry WHERE id > ? AND id <= ? ORDER BY id", &[int(after), int(to)], &mut |row| {
+        visit(columns::array(row, 0)?)
+    })
+}
+
 /// Shows the entries of one log with sequence numbers from `from`, in order.
 pub(crate) fn scan_log<S: Sql + ?Sized>(
     sql: &S,

@@ -8,6 +8,7 @@
 //! vault_kind       the names of the kinds
 //! vault_entry      the entries: id = timeline << 40 | position
 //! vault_edge       who follows whom, explicitly
+//! vault_node       the roots of complete tiles of the Merkle tree, for proofs
 //! vault_payload    payloads too large to stand in the entry's row, once for each digest and tenant
 //! ```
 //!
@@ -18,6 +19,7 @@ pub(crate) mod edge;
 pub(crate) mod entry;
 pub(crate) mod kind;
 pub(crate) mod log;
+pub(crate) mod node;
 pub(crate) mod payload;
 pub(crate) mod realm;
 pub(crate) mod timeline;

@@ -1,7 +1,7 @@
 //! `vault_timeline`: the position order of each tenant's timelines.
 
 use super::{Table, blob, int, text};
-use crate::backend::{Sql, columns};
+use crate::backend::{Sql, ValueRef, columns};
 use crate::causal::merkle::Frontier;
 use crate::words::limits::TIMELINES_MAX;
 use crate::words::{Result, StoreError};
@@ -32,11 +32,18 @@ pub(crate) fn find<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result
     sql.first(
         "SELECT id, size, peaks FROM vault_timeline WHERE tenant = ? AND name = ?",
         &[text(tenant), text(name)],
-        |row| {
-            let tree = Frontier::from_bytes(columns::counter(row, 1)?, columns::blob(row, 2)?)?;
-            Ok(Timeline { id: columns::counter(row, 0)?, tree })
-        },
+        row,
     )
+}
+
+fn row(row: &[ValueRef<'_>]) -> Result<Timeline> {
+    let tree = Frontier::from_bytes(columns::counter(row, 1)?, columns::blob(row, 2)?)?;
+    Ok(Timeline { id: columns::counter(row, 0)?, tree })
+}
+
+/// Every tenant's timelines.
+pub(crate) fn all<S: Sql + ?Sized>(sql: &S) -> Result<Vec<Timeline>> {
+    sql.all("SELECT id, size, peaks FROM vault_timeline ORDER BY id", &[], row)
 }
 
 pub(crate) fn find_or_create<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Timeline> {

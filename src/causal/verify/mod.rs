@@ -10,7 +10,7 @@ pub use report::{Anchor, Break, LogReport, LogVerdict, TailVerdict, VerifyReport
 use self::rules::Checker;
 use super::merkle::{Frontier, TreeHead};
 use super::table::timeline::Timeline;
-use super::table::{edge, entry, log, payload, timeline};
+use super::table::{edge, entry, log, node, payload, timeline};
 use crate::backend::{Access, Backend, Transaction};
 use crate::words::{ChainRule, Result, StoreError};
 
@@ -43,6 +43,7 @@ pub(crate) fn tenant(db: &dyn Backend, tenant: &str, anchors: &[Anchor]) -> Resu
     let mut checker = Checker::open(&*tx, tenant)?;
     let mut breaks = Vec::new();
     let mut tree = Frontier::new();
+    let mut nodes = node::Check::new(timeline.id);
     let (mut edges, mut keys) = (0, 0);
     let mut heads = heads_wanted(anchors);
     let (first, last) = (entry::id(timeline.id, 0)?, entry::id(timeline.id, crate::words::limits::POSITION_MAX)?);
@@ -57,7 +58,7 @@ pub(crate) fn tenant(db: &dyn Backend, tenant: &str, anchors: &[Anchor]) -> Resu
         }
         edges += checker.parents();
         keys += u64::from(row.event_key.is_some());
-        tree.push(row.hash.as_bytes());
+        nodes.push(&*tx, &mut tree, row.hash.as_bytes())?;
         heads.note(&tree);
         Ok(ControlFlow::Continue(()))
     })?;
@@ -71,6 +72,9 @@ pub(crate) fn tenant(db: &dyn Backend, tenant: &str, anchors: &[Anchor]) -> Resu
     let (stored, found) = (timeline.tree.head(), tree.head());
     if stored != found {
         breaks.push(Break::new(None, None, ChainRule::TreeHead, head_text(&found), head_text(&stored)));
+    }
+    if let Some((found, expected)) = nodes.finish(&*tx)? {
+        breaks.push(Break::new(None, None, ChainRule::TreeHead, found, expected));
     }
     let tail = tail(&heads.found, anchors, tree.size());
     let anchored = match tail {
