@@ -13,6 +13,7 @@ use super::event_id;
 use super::extension::Extensions;
 use super::hash::{CausalDigest, EntryHash, PayloadDigest, causal_hash};
 use super::known::{Known, LogHead};
+use super::merkle::TreeHead;
 use super::reference::EventRef;
 use super::signer::{PURPOSE_ENTRY, Signer, message};
 use super::table::entry::{Link, NewRow, StoredPayload};
@@ -161,6 +162,12 @@ impl<'t> Appender<'t> {
     /// Stores bytes that no event comes with: once for each digest.
     pub(crate) fn put_payload(&self, digest: &PayloadDigest, bytes: &[u8]) -> Result<()> {
         payload::find_or_create(self.sql, self.known.timeline.id, digest, bytes).map(drop)
+    }
+
+    /// The head of the tree, where this transaction has made it grow.
+    pub(crate) fn new_head(&self) -> Option<TreeHead> {
+        let tree = &self.known.timeline.tree;
+        (tree.size() > self.start).then(|| tree.head())
     }
 
     /// Stores what the appends left to store; the caller commits. What is returned is good for the next transaction of

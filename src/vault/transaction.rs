@@ -95,10 +95,14 @@ impl Vault {
         };
         let value = body(&tx)?;
         let VaultTransaction { appender, committed, .. } = tx;
-        let known = appender.into_inner().finish()?.filter(|_| sql.is_outermost());
+        let appender = appender.into_inner();
+        // What the caller's own transaction may still take back is no head to remember.
+        let is_told = sql.is_outermost() && self.heads().subscribers() > 0;
+        let head = if is_told { appender.new_head() } else { None };
+        let known = appender.finish()?.filter(|_| sql.is_outermost());
         sql.commit()?;
         *self.known().lock() = known;
-        self.bells().ring(&committed.into_inner().headers);
+        self.bells().ring(&committed.into_inner().headers, head);
         Ok(value)
     }
 }
