@@ -97,15 +97,16 @@ pub use backend::{
     Value, ValueRef, Visitor,
 };
 pub use causal::{
-    Anchor, Break, CausalDigest, CommitEvent, ConsistencyProof, Doorbell, Entry, EntryHash, EntryV1, EventRef,
-    Extension, Extensions, Fingerprint, Generation, InclusionProof, LogReader, LogReport, LogVerdict, PayloadDigest,
-    Realm, Scheme, Signer, SigningKey, Subscription, SubscriptionId, TailVerdict, TreeHead, VerifyReport, WriterLog,
-    causal_hash, embedding_digest, tree_root, verify_consistency, verify_entry_signature, verify_inclusion,
+    Anchor, Break, CausalDigest, Checkpoint, CommitEvent, ConsistencyProof, Doorbell, Entry, EntryHash, EntryV1,
+    EventRef, Extension, Extensions, Fingerprint, Generation, InclusionProof, LogReader, LogReport, LogVerdict,
+    NoteSignature, NoteSigner, NoteVerifier, PayloadDigest, Realm, Scheme, SignedNote, Signer, SigningKey,
+    Subscription, SubscriptionId, TailVerdict, TreeHead, VerifyReport, WriterLog, causal_hash, embedding_digest,
+    tree_root, verify_consistency, verify_entry_signature, verify_inclusion,
 };
 pub use edge::{ImportReport, ImportedLog, import_agent_store, verify_agent_store_import};
 pub use vault::{
-    Cursor, Event, EventHeader, EventId, EventKey, Events, Filter, Lineage, Position, Receipt, StoredEvent, Vault,
-    VaultBuilder, VaultTransaction, Writer,
+    CheckpointSchedule, CheckpointSink, Cursor, Event, EventHeader, EventId, EventKey, Events, FileSink, Filter,
+    Lineage, Position, Receipt, StoredEvent, Vault, VaultBuilder, VaultTransaction, Writer,
 };
 pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, limits};
 

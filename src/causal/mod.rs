@@ -3,6 +3,7 @@
 
 pub(crate) mod append;
 mod bytes;
+mod checkpoint;
 mod claim;
 mod doorbell;
 pub(crate) mod draft;
@@ -15,6 +16,8 @@ pub(crate) mod hash;
 mod id;
 pub(crate) mod known;
 pub(crate) mod merkle;
+mod note;
+mod note_key;
 pub(crate) mod path;
 mod proof;
 mod reference;
@@ -25,6 +28,7 @@ pub(crate) mod verify;
 pub(crate) mod writer;
 pub(crate) mod writer_log;
 
+pub use checkpoint::Checkpoint;
 pub use doorbell::{CommitEvent, Doorbell, Subscription, SubscriptionId};
 pub use entry::{EntryV1, Scheme};
 pub use extension::{Extension, Extensions, embedding_digest};
@@ -32,6 +36,8 @@ pub use fingerprint::Fingerprint;
 pub use generation::Generation;
 pub use hash::{CausalDigest, EntryHash, PayloadDigest, Realm, causal_hash};
 pub use merkle::{TreeHead, tree_root};
+pub use note::{NoteSignature, SignedNote};
+pub use note_key::{NoteSigner, NoteVerifier};
 pub use proof::{ConsistencyProof, InclusionProof, verify_consistency, verify_inclusion};
 pub use reference::EventRef;
 pub use signer::{Signer, SigningKey, verify_entry_signature};

@@ -46,7 +46,8 @@ impl Bells {
 impl Vault {
     /// The bell that tells the new head of this tenant's tree after each commit through a handle of this vault, once its
     /// events were announced. Every subscriber can so act as a witness: it remembers the last head, and has the next one
-    /// proved to continue it. [`tree_head_at`](Self::tree_head_at) gives the head at any one event.
+    /// proved to continue it. [`tree_head_at`](Self::tree_head_at) gives the head at any one event. Within a transaction that the
+    /// caller began on the connection it handed in, and may still roll back, no head is told.
     ///
     /// ```
     /// use std::sync::Mutex;

@@ -162,6 +162,7 @@ impl VaultBuilder {
             }
         }
         schema::ensure(&db)?;
+        super::checkpoint::ensure(&db)?;
         super::cursor::ensure(&db)?;
         super::lookup::ensure(&db)?;
         let realm = realm::read(&db as &dyn Backend)?;

@@ -2,6 +2,7 @@
 
 mod bell;
 mod builder;
+mod checkpoint;
 mod codec;
 mod cursor;
 mod event;
@@ -16,6 +17,7 @@ mod prove;
 mod read;
 mod receipt;
 mod record;
+mod sink;
 mod transaction;
 mod writer;
 
@@ -30,5 +32,6 @@ pub use open::Vault;
 pub use read::Events;
 pub use receipt::Receipt;
 pub use record::StoredEvent;
+pub use sink::{CheckpointSchedule, CheckpointSink, FileSink};
 pub use transaction::VaultTransaction;
 pub use writer::Writer;

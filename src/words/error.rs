@@ -143,6 +143,23 @@ pub enum StoreError {
         cause: Box<StoreError>,
     },
 
+    /// The tree does not continue a checkpoint that was issued for it: the vault was rolled back, or its past was changed.
+    #[error(
+        "tenant {tenant:?} has issued a checkpoint of size {issued_size} with root {issued_root}, and its tree of size {found_size} with root {found_root} does not continue it; restore what is missing: a second history is not signed"
+    )]
+    InconsistentHistory {
+        /// The tenant.
+        tenant: String,
+        /// The size in the checkpoint.
+        issued_size: u64,
+        /// The root in the checkpoint, in hex.
+        issued_root: String,
+        /// The size of the tree.
+        found_size: u64,
+        /// The root of the tree, in hex.
+        found_root: String,
+    },
+
     /// Input that no limit describes: the message says what to give instead.
     #[error("invalid {what}: {reason}")]
     Invalid {
@@ -306,7 +323,10 @@ impl StoreError {
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Engine(engine) => engine.kind,
             Self::ImportRefused { cause, .. } => cause.kind(),
-            Self::ChainBroken { .. } | Self::Corrupt { .. } | Self::MalformedRow(_) => ErrorKind::Corrupt,
+            Self::ChainBroken { .. }
+            | Self::Corrupt { .. }
+            | Self::InconsistentHistory { .. }
+            | Self::MalformedRow(_) => ErrorKind::Corrupt,
             Self::HeadMoved { .. }
             | Self::IdempotencyConflict { .. }
             | Self::ImportConflict { .. }

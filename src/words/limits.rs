@@ -22,6 +22,10 @@ pub const BATCH_BYTES: usize = 16 << 20;
 pub const EMBEDDING_DIMENSIONS: usize = 4096;
 /// Nesting of arrays and maps in a typed payload.
 pub const PAYLOAD_DEPTH: usize = 64;
+/// Bytes of a signed note's text: 1 MiB.
+pub const NOTE_BYTES: usize = 1 << 20;
+/// Signatures of one signed note.
+pub const NOTE_SIGNATURES: usize = 100;
 /// The largest sequence number, Lamport time and generation: they are stored as signed 64-bit integers.
 pub const COUNTER_MAX: u64 = i64::MAX as u64;
 /// The largest position of a timeline: 2^40 - 1.

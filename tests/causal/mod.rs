@@ -1,5 +1,6 @@
 //! Tests of `src/causal` through the public API.
 
+mod checkpoint;
 mod doorbell;
 mod proof;
 mod vectors;

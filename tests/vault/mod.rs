@@ -1,5 +1,6 @@
 //! Tests of `src/vault` through the public API.
 
+mod checkpoint;
 mod commits;
 mod cursors;
 mod damage;
