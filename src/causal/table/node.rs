@@ -46,10 +46,12 @@ fn completed(tree: &mut Frontier, entry_hash: &[u8; 32], mut visit: impl FnMut(N
     outcome
 }
 
+/// Over one that is there already, in a timeline that was cut back by hand: the entries are the truth.
 fn insert<S: Sql + ?Sized>(sql: &S, timeline: u64, node: &Node) -> Result<()> {
     sql.exec_one(
         TABLE.name,
-        "INSERT INTO vault_node (timeline, level, number, hash) VALUES (?, ?, ?, ?)",
+        "INSERT INTO vault_node (timeline, level, number, hash) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (timeline, level, number) DO UPDATE SET hash = excluded.hash",
         &[int(timeline), int(node.level.into()), int(node.number), blob(&node.hash)],
     )
 }
