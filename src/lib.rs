@@ -93,8 +93,8 @@ mod words;
 #[cfg(feature = "conformance")]
 pub use backend::conformance;
 pub use backend::{
-    Access, Backend, BackendKind, Dialect, Durability, Row, SqliteBackend, SqliteOptions, StorePolicy, Transaction,
-    Value, ValueRef, Visitor,
+    Access, Backend, BackendKind, Dialect, Durability, Listen, Row, SqliteBackend, SqliteOptions, StorePolicy,
+    Transaction, Value, ValueRef, Visitor,
 };
 pub use causal::{
     Anchor, Break, CausalDigest, Checkpoint, CommitEvent, ConsistencyProof, Doorbell, Entry, EntryHash, EntryV1,
@@ -106,7 +106,7 @@ pub use causal::{
 pub use edge::{ImportReport, ImportedLog, import_agent_store, verify_agent_store_import};
 pub use vault::{
     CheckpointSchedule, CheckpointSink, Cursor, Event, EventHeader, EventId, EventKey, Events, FileSink, Filter,
-    Lineage, Position, Receipt, StoredEvent, Vault, VaultBuilder, VaultTransaction, Writer,
+    Lineage, Position, Receipt, StoredEvent, Vault, VaultBuilder, VaultTransaction, WatchOptions, Watcher, Writer,
 };
 pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, limits};
 

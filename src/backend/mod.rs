@@ -4,6 +4,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod listen;
 mod policy;
 mod sql;
 mod sqlite;
@@ -11,6 +12,8 @@ mod value;
 
 use std::ops::ControlFlow;
 
+pub(crate) use listen::Deaf;
+pub use listen::Listen;
 pub use policy::{BackendKind, Durability, StorePolicy};
 pub(crate) use sql::Sql;
 pub use sqlite::{SqliteBackend, SqliteOptions};
@@ -93,6 +96,11 @@ pub trait Backend: Send + Sync {
     /// Shows each row to `visit` without copying it, until it stops. The default collects the rows first.
     fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
         visit_rows(self.query(sql, params)?, visit)
+    }
+
+    /// A place to wait for commits of others. The default hears nothing: whoever waits there has to look often.
+    fn listen(&self) -> Box<dyn Listen> {
+        Box::new(Deaf::default())
     }
 
     /// Looks at whatever this engine must guarantee before a vault may live in it, such as its version and its journal

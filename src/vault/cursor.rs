@@ -31,8 +31,9 @@ pub(super) fn ensure(db: &dyn Backend) -> Result<()> {
     ensure_table(db, &TABLE)
 }
 
-/// How often a waiting cursor looks for commits of other processes, which do not ring here.
+/// How often a waiting cursor looks for commits of other processes, which do not ring here unless a watcher does it.
 const POLL: Duration = Duration::from_millis(50);
+const POLL_WATCHED: Duration = Duration::from_secs(1);
 
 /// A durable, named place in the timeline: the events that a filter wants, each at least once, across restarts.
 ///
@@ -146,9 +147,10 @@ impl Cursor {
             if !events.is_empty() || complete || left.is_zero() {
                 return Ok(events);
             }
+            let poll = if self.vault.bells().has_watcher() { POLL_WATCHED } else { POLL };
             let mut rung = self.signal.rung.lock();
             if !*rung {
-                self.signal.changed.wait_for(&mut rung, left.min(POLL));
+                self.signal.changed.wait_for(&mut rung, left.min(poll));
             }
         }
     }

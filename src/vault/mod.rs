@@ -19,6 +19,7 @@ mod receipt;
 mod record;
 mod sink;
 mod transaction;
+mod watch;
 mod writer;
 
 pub use builder::VaultBuilder;
@@ -34,4 +35,5 @@ pub use receipt::Receipt;
 pub use record::StoredEvent;
 pub use sink::{CheckpointSchedule, CheckpointSink, FileSink};
 pub use transaction::VaultTransaction;
+pub use watch::{WatchOptions, Watcher};
 pub use writer::Writer;

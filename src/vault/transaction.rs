@@ -100,9 +100,11 @@ impl Vault {
         let is_told = sql.is_outermost() && self.heads().subscribers() > 0;
         let head = if is_told { appender.new_head() } else { None };
         let known = appender.finish()?.filter(|_| sql.is_outermost());
-        sql.commit()?;
-        *self.known().lock() = known;
-        self.bells().ring(&committed.into_inner().headers, head);
+        self.bells().commit(&committed.into_inner().headers, head, || {
+            sql.commit()?;
+            *self.known().lock() = known;
+            Ok(())
+        })?;
         Ok(value)
     }
 }

@@ -23,6 +23,7 @@ mod tenants;
 mod threads;
 mod transaction;
 mod transactions;
+mod watch;
 
 use causal_vault::{Event, Filter, Receipt, StoredEvent, Vault, Writer};
 

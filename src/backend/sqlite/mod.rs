@@ -6,6 +6,8 @@
 //! is fair and wakes at once, before they meet SQLite's own file lock, which polls.
 
 mod errors;
+#[cfg(target_os = "linux")]
+mod listen;
 mod options;
 mod preflight;
 mod session;
@@ -23,6 +25,8 @@ use self::options::Place;
 use self::session::Session;
 use self::transaction::SqliteTransaction;
 use super::{Access, Backend, Dialect, Row, Sql, Transaction, Value, Visitor, columns};
+#[cfg(target_os = "linux")]
+use super::{Deaf, Listen};
 use crate::words::{Result, StoreError};
 
 /// A [`Backend`] on bundled SQLite: one file in WAL mode, no system library, no server.
@@ -207,6 +211,15 @@ impl Backend for SqliteBackend {
 
     fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
         self.session()?.visit(sql, params, visit)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn listen(&self) -> Box<dyn Listen> {
+        let file = self.connection().path().filter(|path| !path.is_empty() && !matches!(self.place, Place::Memory(_)));
+        match file.and_then(|file| listen::WalListener::new(Path::new(file))) {
+            Some(listener) => Box::new(listener),
+            None => Box::new(Deaf::default()),
+        }
     }
 
     fn check(&self) -> Result<()> {

@@ -46,6 +46,13 @@ pub(crate) fn all<S: Sql + ?Sized>(sql: &S) -> Result<Vec<Timeline>> {
     sql.all("SELECT id, size, peaks FROM vault_timeline ORDER BY id", &[], row)
 }
 
+/// A timeline's number and its last position.
+pub(crate) fn size<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Option<(u64, u64)>> {
+    sql.first("SELECT id, size FROM vault_timeline WHERE tenant = ? AND name = ?", &[text(tenant), text(name)], |row| {
+        Ok((columns::counter(row, 0)?, columns::counter(row, 1)?))
+    })
+}
+
 pub(crate) fn find_or_create<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Timeline> {
     if let Some(timeline) = find(sql, tenant, name)? {
         return Ok(timeline);
