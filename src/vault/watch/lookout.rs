@@ -18,8 +18,8 @@ use crate::words::{Result, StoreError};
 
 /// Headers that are read before they are announced.
 const PAGE: usize = 256;
-/// Waits up to this long need not be ended early.
-const NAP: Duration = Duration::from_millis(4);
+/// Waits up to this long are not ended early: a hint comes for every page that a writer writes.
+const NAP: Duration = Duration::from_millis(1);
 /// The first wait after an error, and the longest.
 const FAILING: Duration = Duration::from_millis(20);
 const FAILING_LONGEST: Duration = Duration::from_secs(1);
