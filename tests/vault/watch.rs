@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use causal_vault::{
-    Durability, ErrorKind, Event, EventHeader, Filter, Position, SqliteBackend, Subscription, Vault, WatchOptions,
-    WriterLog,
+    Access, Backend, Dialect, Durability, ErrorKind, Event, EventHeader, Filter, Position, Result, Row, SqliteBackend,
+    Subscription, Transaction, Value, Vault, WatchOptions, WriterLog,
 };
 use parking_lot::Mutex;
 use tempfile::{TempDir, tempdir};
@@ -138,6 +138,63 @@ fn ten_processes_and_this_one_are_each_heard_once() {
     all.sort_unstable();
     assert_eq!(all, (1..=11 * EVENTS).collect::<Vec<_>>());
     assert_eq!(heard.recv_timeout(Duration::from_millis(50)).ok(), None);
+}
+
+/// The watcher can read a commit before the thread that made it has returned from it, let alone rung.
+#[test]
+fn a_commit_of_this_process_that_lingers_is_heard_once() {
+    let vault = Vault::builder().over(Lingering(SqliteBackend::in_memory().unwrap())).unwrap();
+    let (_guard, heard) = heard(&vault);
+    let watcher = vault.watch(WatchOptions::new()).unwrap();
+    vault.named_writer("alice").unwrap().commit(note(1)).unwrap();
+    while watcher.announced().number() < 1 {
+        std::thread::yield_now();
+    }
+    drop(watcher);
+    assert_eq!(heard.try_iter().count(), 1);
+}
+
+/// Its commits return late.
+struct Lingering(SqliteBackend);
+
+struct LingeringTransaction<'a>(Box<dyn Transaction + 'a>);
+
+impl Backend for Lingering {
+    fn dialect(&self) -> Dialect {
+        self.0.dialect()
+    }
+
+    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.0.exec(sql, params)
+    }
+
+    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        self.0.query(sql, params)
+    }
+
+    fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
+        Ok(Box::new(LingeringTransaction(self.0.begin(access)?)))
+    }
+}
+
+impl Transaction for LingeringTransaction<'_> {
+    fn dialect(&self) -> Dialect {
+        self.0.dialect()
+    }
+
+    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.0.exec(sql, params)
+    }
+
+    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        self.0.query(sql, params)
+    }
+
+    fn commit(self: Box<Self>) -> Result<()> {
+        self.0.commit()?;
+        std::thread::sleep(Duration::from_millis(50));
+        Ok(())
+    }
 }
 
 /// The outer transaction is the caller's: its rollback takes back what our commit in it has rung, and the position

@@ -20,8 +20,8 @@ use crate::backend::Deaf;
 use crate::words::{Result, StoreError};
 
 /// A thread that rings the bells of a vault for what others commit: other processes, other vaults on the same file in
-/// this one, and appends below the vault such as a [`WriterLog`](crate::WriterLog)'s. It ends when this guard is dropped.
-/// Made by [`Vault::watch`].
+/// this one, and appends below the vault such as a [`WriterLog`](crate::WriterLog)'s. It ends when this guard is dropped,
+/// which waits for a callback that is running on it. Made by [`Vault::watch`].
 ///
 /// ```
 /// use std::sync::mpsc::channel;
