@@ -38,7 +38,16 @@ pub(crate) fn find<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result
 
 fn row(row: &[ValueRef<'_>]) -> Result<Timeline> {
     let tree = Frontier::from_bytes(columns::counter(row, 1)?, columns::blob(row, 2)?)?;
-    Ok(Timeline { id: columns::counter(row, 0)?, tree })
+    Ok(Timeline { id: id(row)?, tree })
+}
+
+/// A number that the ids of entries have room for: a larger one would be taken for another timeline's.
+fn id(row: &[ValueRef<'_>]) -> Result<u64> {
+    let id = columns::counter(row, 0)?;
+    if id > TIMELINES_MAX {
+        return Err(StoreError::MalformedRow(format!("timeline {id}, where the last possible one is {TIMELINES_MAX}")));
+    }
+    Ok(id)
 }
 
 /// Every tenant's timelines.
@@ -49,7 +58,7 @@ pub(crate) fn all<S: Sql + ?Sized>(sql: &S) -> Result<Vec<Timeline>> {
 /// A timeline's number and its last position.
 pub(crate) fn size<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Option<(u64, u64)>> {
     sql.first("SELECT id, size FROM vault_timeline WHERE tenant = ? AND name = ?", &[text(tenant), text(name)], |row| {
-        Ok((columns::counter(row, 0)?, columns::counter(row, 1)?))
+        Ok((id(row)?, columns::counter(row, 1)?))
     })
 }
 

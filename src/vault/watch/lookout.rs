@@ -119,9 +119,13 @@ impl Lookout {
             self.shared.announced.store(size, Ordering::Relaxed);
             return Ok(Seen::Nothing);
         }
-        let headers = if bells.is_watched() { self.read(names, timeline, announced, size)? } else { Vec::new() };
+        let witnessed = self.vault.heads().subscribers() > 0;
+        let heard = bells.is_watched() || witnessed;
+        let headers = if heard { self.read(names, timeline, announced, size)? } else { Vec::new() };
         let last = headers.last().map_or(size, |header| header.position.number());
-        bells.ring(&bells.foreign(headers, Position::new(last)));
+        let foreign = bells.foreign(headers, Position::new(last));
+        let head = if witnessed && !foreign.is_empty() { Some(self.vault.tree_head()?) } else { None };
+        bells.ring(&foreign, head);
         self.shared.announced.store(last, Ordering::Relaxed);
         Ok(if last < size { Seen::More } else { Seen::All })
     }
