@@ -79,7 +79,8 @@ fn other_process(name: &str, options: WatchOptions, durability: Durability, coun
     let file = folder.path().join(format!("vault.{durability:?}"));
     let vault = Vault::open(&file).unwrap();
     let (send, heard) = channel();
-    let _guard = vault.subscribe(Filter::all(), move |header| send.send((header.position.number(), now())).unwrap());
+    let _guard =
+        vault.subscribe(Filter::all(), move |header| send.send((header.position.number(), now())).unwrap()).unwrap();
     let watcher = vault.watch(options).unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--bench", &count.to_string()]).env(CHILD, &file).stdout(Stdio::piped());
@@ -132,7 +133,7 @@ fn own_process(durability: Durability, watched: bool, count: u64) {
     let db = SqliteOptions::new().durability(durability).open(folder.path().join("vault")).unwrap();
     let vault = Vault::builder().over(Timed { db, committed: Arc::clone(&committed) }).unwrap();
     let (send, heard) = channel();
-    let _guard = vault.subscribe(Filter::all(), move |_| send.send(committed.lock().elapsed()).unwrap());
+    let _guard = vault.subscribe(Filter::all(), move |_| send.send(committed.lock().elapsed()).unwrap()).unwrap();
     let _watcher = watched.then(|| vault.watch(WatchOptions::new()).unwrap());
     let alice = vault.named_writer("alice").unwrap();
     (0..count).for_each(|n| drop(alice.commit(note(n)).unwrap()));
@@ -144,7 +145,7 @@ fn own_process(durability: Durability, watched: bool, count: u64) {
 fn own_rate(count: u64) {
     let folder = tempfile::tempdir().unwrap();
     let vault = Vault::builder().durability(Durability::Fast).open(folder.path().join("vault")).unwrap();
-    let _guard = vault.subscribe(Filter::all(), |_| {});
+    let _guard = vault.subscribe(Filter::all(), |_| {}).unwrap();
     let alice = vault.named_writer("alice").unwrap();
     let rate = |watched: bool| {
         let _watcher = watched.then(|| vault.watch(WatchOptions::new()).unwrap());

@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("2. A subscriber hears of every commit to the scope it cares about, until its guard is dropped.");
     let guard = vault.subscribe(Filter::kind("ledger.*"), |header: &EventHeader| {
         println!("   heard {} at position {}, parents: {}", header.kind, header.position, header.parents.len());
-    });
+    })?;
 
     println!("3. Events name the events that they follow, whoever wrote those.");
     let receipt = "1 x espresso, thank you; ".repeat(100);

@@ -47,7 +47,7 @@
 //! let bob = vault.named_writer("bob")?; // can sign nothing
 //!
 //! // Wake somebody when the ledger changes. The guard ends the subscription.
-//! let guard = vault.subscribe(Filter::stream("ledger"), |header| println!("{} #{}", header.kind, header.seq));
+//! let guard = vault.subscribe(Filter::stream("ledger"), |header| println!("{} #{}", header.kind, header.seq))?;
 //!
 //! // Alice mints, Bob answers: his event names hers as its cause.
 //! let mint = Mint { to: "bob".into(), amount: 5 };
@@ -104,6 +104,8 @@ pub use causal::{
     tree_root, verify_consistency, verify_entry_signature, verify_inclusion,
 };
 pub use edge::{ImportReport, ImportedLog, import_agent_store, verify_agent_store_import};
+/// The type of an event's id in [`EntryV1`] and in errors; [`EventId`] wraps it.
+pub use uuid::Uuid;
 pub use vault::{
     CheckpointSchedule, CheckpointSink, Cursor, Event, EventHeader, EventId, EventKey, Events, FileSink, Filter,
     Lineage, Position, Receipt, StoredEvent, Vault, VaultBuilder, VaultTransaction, WatchOptions, Watcher, Writer,

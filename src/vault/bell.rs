@@ -154,7 +154,7 @@ impl Vault {
     /// let (send, receive) = mpsc::channel();
     /// let guard = vault.subscribe(Filter::kind("ledger.*"), move |header| {
     ///     let _ = send.send(header.seq);
-    /// });
+    /// })?;
     /// vault.named_writer("alice")?.commit(Event::raw("ledger.mint", "5").stream("ledger"))?;
     /// assert_eq!(receive.try_recv(), Ok(1));
     /// # Ok::<(), causal_vault::StoreError>(())
@@ -163,11 +163,12 @@ impl Vault {
         &self,
         filter: Filter,
         f: impl Fn(&EventHeader) + Send + Sync + 'static,
-    ) -> Subscription<EventHeader> {
-        self.bells().headers.subscribe_guarded(move |header| {
+    ) -> Result<Subscription<EventHeader>> {
+        filter.check()?;
+        Ok(self.bells().headers.subscribe_guarded(move |header| {
             if filter.matches(header) {
                 f(header);
             }
-        })
+        }))
     }
 }

@@ -95,7 +95,7 @@ impl Vault {
         let bell = self.subscribe(filter.clone(), move |_| {
             *ringer.rung.lock() = true;
             ringer.changed.notify_all();
-        });
+        })?;
         let acked = acked(self.db(), self.tenant(), name)?;
         let size = timeline::find(self.db(), self.tenant(), timeline::MAIN)?.map_or(0, |timeline| timeline.tree.size());
         if acked.number() > size {

@@ -2,6 +2,7 @@
 
 use super::header::{EventHeader, Position};
 use crate::causal::{EventRef, Fingerprint};
+use crate::words::{Result, check_name};
 
 /// Which events are wanted: all that match every part that is given.
 ///
@@ -179,6 +180,12 @@ impl Filter {
             && self.parent.as_ref().is_none_or(|parent| header.parents.contains(&parent.hash))
             && header.position > self.after
             && self.up_to.is_none_or(|up_to| header.position <= up_to)
+    }
+
+    /// A name that no event can have is a mistake, and not a filter that wants nothing.
+    pub(super) fn check(&self) -> Result<()> {
+        self.stream.as_deref().map_or(Ok(()), |stream| check_name("stream", stream))?;
+        self.kind.as_deref().map_or(Ok(()), |pattern| check_name("kind", pattern))
     }
 
     pub(super) fn matches_kind(&self, kind: &str) -> bool {

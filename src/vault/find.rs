@@ -152,6 +152,7 @@ impl Vault {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn events(&self, filter: Filter) -> Result<Events> {
+        filter.check()?;
         Events::open(self.clone(), &filter, usize::MAX)
     }
 

@@ -102,6 +102,14 @@ fn a_name_that_starts_with_file_is_a_plain_file_name() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
 }
 
+#[test]
+fn sqlites_name_for_a_database_in_memory_is_refused_rather_than_made_a_file() {
+    let error = SqliteBackend::open(":memory:").err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert!(error.to_string().contains(":memory:") && error.to_string().contains("in_memory"), "{error}");
+    assert!(!std::path::Path::new(":memory:").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_name_that_is_not_utf_8_is_a_file_name_like_any_other() {

@@ -153,7 +153,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 fn look() -> impl Strategy<Value = Look> {
-    let kinds = vec!["a.x", "a.*", "*", "b", "a", "nothing.*", "log.entry", ""];
+    let kinds = vec!["a.x", "a.*", "*", "b", "a", "nothing.*", "log.entry"];
     (
         any::<usize>(),
         0..2_usize,

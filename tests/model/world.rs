@@ -66,7 +66,7 @@ impl Handles {
             let mut listen = |filter| {
                 let heard = Heard::default();
                 let here = Arc::clone(&heard);
-                bells.push(vault.subscribe(filter, move |header| here.lock().unwrap().push(header.hash)));
+                bells.push(vault.subscribe(filter, move |header| here.lock().unwrap().push(header.hash)).unwrap());
                 heard
             };
             (listen(Filter::all()), listen(Filter::kind("a.*").with_stream(STREAMS[0])))

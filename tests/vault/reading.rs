@@ -187,11 +187,8 @@ fn a_filter_for_what_was_never_written_finds_nothing() {
     unknown.seq = u64::MAX;
     for filter in [
         Filter::stream("none"),
-        Filter::stream(""),
-        Filter::stream("x".repeat(10_000)),
         Filter::writer(Fingerprint::from_bytes([7; 32])),
         Filter::kind("none"),
-        Filter::kind("nul\0"),
         Filter::parent(unknown),
     ] {
         assert!(texts(&events(&vault, filter.clone())).is_empty(), "{filter:?}");

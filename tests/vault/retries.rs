@@ -12,7 +12,7 @@ fn a_retry_returns_the_first_receipt_and_rings_nobody() {
     assert!(first.is_new);
     alice.commit(note("meanwhile")).unwrap();
     let (send, rung) = std::sync::mpsc::channel();
-    let _guard = vault.subscribe(causal_vault::Filter::all(), move |_| send.send(()).unwrap());
+    let _guard = vault.subscribe(causal_vault::Filter::all(), move |_| send.send(()).unwrap()).unwrap();
     let again = alice.commit(event.clone().timestamp(5)).unwrap();
     assert!(!again.is_new);
     assert_eq!((again.hash, again.position, again.seq), (first.hash, first.position, first.seq));

@@ -42,7 +42,7 @@ fn a_signer_that_fails_within_a_batch_or_at_its_end_stores_nothing() {
         let alice = vault.writer(signer).unwrap();
         let alice = if signing_last { alice.signing_last() } else { alice };
         let (send, rung) = std::sync::mpsc::channel();
-        let _guard = vault.subscribe(causal_vault::Filter::all(), move |_| send.send(()).unwrap());
+        let _guard = vault.subscribe(causal_vault::Filter::all(), move |_| send.send(()).unwrap()).unwrap();
         let error = alice.commit_batch((0..5).map(|n| note(vec![n]))).unwrap_err();
         assert_eq!(error, StoreError::Signer("the token was pulled out".into()));
         assert_eq!((size(&vault), rung.try_iter().count()), (0, 0));

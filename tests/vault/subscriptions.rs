@@ -17,7 +17,7 @@ proptest! {
         let sink = Arc::clone(&told);
         let _guard = vault.subscribe(Filter::kind("ledger.*").with_stream(STREAMS[2]), move |header| {
             sink.lock().unwrap().push(header.clone());
-        });
+        }).unwrap();
         let wanted: Vec<_> = tell(&vault, &plans)
             .into_iter()
             .filter(|told| told.stream == STREAMS[2] && KINDS[..2].contains(&told.kind))
@@ -31,7 +31,7 @@ proptest! {
 fn a_subscription_ends_with_its_guard() {
     let vault = vault();
     let (send, rung) = channel();
-    let guard = vault.subscribe(Filter::all(), move |header| send.send(header.seq).unwrap());
+    let guard = vault.subscribe(Filter::all(), move |header| send.send(header.seq).unwrap()).unwrap();
     notes(&alice(&vault), 2);
     drop(guard);
     notes(&alice(&vault), 2);
@@ -44,9 +44,11 @@ fn nobody_is_told_of_what_is_rolled_back_and_all_of_what_is_committed_only_then(
     let alice = alice(&vault);
     let (send, rung) = channel();
     let reader = vault.clone();
-    let _guard = vault.subscribe(Filter::all(), move |header| {
-        send.send((header.seq, reader.get(header).is_ok())).unwrap();
-    });
+    let _guard = vault
+        .subscribe(Filter::all(), move |header| {
+            send.send((header.seq, reader.get(header).is_ok())).unwrap();
+        })
+        .unwrap();
     let failed = vault.transaction(|tx| {
         tx.append(&alice, note("never"))?;
         Err::<(), _>(StoreError::Backend("changed my mind".into()))
@@ -69,13 +71,15 @@ fn a_callback_may_commit_subscribe_and_look_up_and_a_panic_in_one_harms_nobody()
     let alice = alice(&vault);
     let (handle, bob) = (vault.clone(), vault.named_writer("bob").unwrap());
     let (send, answered) = channel();
-    let _answers = vault.subscribe(Filter::kind("question"), move |header| {
-        let question = handle.get(header.hash).unwrap();
-        drop(handle.subscribe(Filter::all(), |_| {}));
-        let answer = bob.commit(Event::raw("answer", "because").stream("conv:demo").parent(&question)).unwrap();
-        send.send(answer.position.number()).unwrap();
-    });
-    let _bug = vault.subscribe(Filter::kind("question"), |_| panic!("a bug in a subscriber"));
+    let _answers = vault
+        .subscribe(Filter::kind("question"), move |header| {
+            let question = handle.get(header.hash).unwrap();
+            drop(handle.subscribe(Filter::all(), |_| {}).unwrap());
+            let answer = bob.commit(Event::raw("answer", "because").stream("conv:demo").parent(&question)).unwrap();
+            send.send(answer.position.number()).unwrap();
+        })
+        .unwrap();
+    let _bug = vault.subscribe(Filter::kind("question"), |_| panic!("a bug in a subscriber")).unwrap();
     for _ in 0..3 {
         alice.commit(Event::raw("question", "why?").stream("conv:demo")).unwrap();
     }
@@ -104,7 +108,8 @@ fn a_commit_within_a_transaction_of_the_same_thread_says_what_to_do_instead() {
 fn clones_share_subscribers_and_another_vault_on_the_same_file_does_not_ring_here() {
     let (folder, vault) = on_disk();
     let (send, rung) = channel();
-    let _guard = vault.clone().subscribe(Filter::all(), move |header| send.send(header.position.number()).unwrap());
+    let _guard =
+        vault.clone().subscribe(Filter::all(), move |header| send.send(header.position.number()).unwrap()).unwrap();
     notes(&alice(&vault), 1);
     let other = Vault::open(folder.path().join("agents.vault")).unwrap();
     assert_eq!(other.realm(), vault.realm());

@@ -54,7 +54,7 @@ fn subscribers_and_cursors_are_their_own_tenants() {
     let vault = vault();
     let (acme, rival) = (vault.for_tenant("acme").unwrap(), vault.for_tenant("rival").unwrap());
     let (send, rung) = std::sync::mpsc::channel();
-    let _guard = acme.subscribe(Filter::all(), move |header| send.send(header.position.number()).unwrap());
+    let _guard = acme.subscribe(Filter::all(), move |header| send.send(header.position.number()).unwrap()).unwrap();
     notes(&alice(&rival), 2);
     let mine = notes(&alice(&vault.for_tenant("acme").unwrap()), 3);
     assert_eq!(rung.try_iter().collect::<Vec<_>>(), [1, 2, 3]);

@@ -55,10 +55,12 @@ fn vaults() -> (TempDir, Vault, Vault) {
 fn heard(vault: &Vault) -> (Subscription<EventHeader>, Receiver<EventHeader>) {
     let (send, receive) = channel();
     let reader = vault.clone();
-    let guard = vault.subscribe(Filter::all(), move |header| {
-        assert_eq!(reader.get(header.position).unwrap().header, *header);
-        send.send(header.clone()).unwrap();
-    });
+    let guard = vault
+        .subscribe(Filter::all(), move |header| {
+            assert_eq!(reader.get(header.position).unwrap().header, *header);
+            send.send(header.clone()).unwrap();
+        })
+        .unwrap();
     (guard, receive)
 }
 
@@ -203,7 +205,8 @@ impl Transaction for LingeringTransaction<'_> {
 fn an_entry_in_the_place_of_one_that_was_rolled_back_is_announced() {
     let (_folder, here, elsewhere) = vaults();
     let (send, heard) = channel();
-    let _guard = here.subscribe(Filter::all(), move |header| send.send(header.writer_name.to_string()).unwrap());
+    let _guard =
+        here.subscribe(Filter::all(), move |header| send.send(header.writer_name.to_string()).unwrap()).unwrap();
     let watcher = here.watch(WatchOptions::new()).unwrap();
     here.backend().exec("BEGIN IMMEDIATE", &[]).unwrap();
     here.named_writer("alice").unwrap().commit(note(1)).unwrap();
@@ -304,10 +307,12 @@ fn a_callback_may_end_the_watch_that_it_is_called_by() {
     let (send, receive) = channel();
     let slot = Arc::new(Mutex::new(None));
     let own = Arc::clone(&slot);
-    let _guard = here.subscribe(Filter::all(), move |_| {
-        own.lock().take();
-        send.send(()).unwrap();
-    });
+    let _guard = here
+        .subscribe(Filter::all(), move |_| {
+            own.lock().take();
+            send.send(()).unwrap();
+        })
+        .unwrap();
     *slot.lock() = Some(here.watch(WatchOptions::new()).unwrap());
     elsewhere.named_writer("alice").unwrap().commit(note(1)).unwrap();
     receive.recv_timeout(LONG).unwrap();

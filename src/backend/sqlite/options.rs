@@ -148,6 +148,11 @@ impl SqliteOptions {
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteBackend> {
         let path = path.as_ref();
         let refused = |reason: String| StoreError::FileRefused { path: path.display().to_string(), reason };
+        if path.as_os_str() == ":memory:" {
+            return Err(refused(
+                "it would become a file of that name; use in_memory for a database in memory".to_owned(),
+            ));
+        }
         let absolute =
             std::path::absolute(path).map_err(|error| refused(format!("the path is not usable: {error}")))?;
         match std::fs::metadata(&absolute) {

@@ -34,7 +34,7 @@ use crate::words::{Result, StoreError};
 /// let (send, receive) = channel();
 /// let guard = here.subscribe(Filter::kind("note"), move |header| {
 ///     let _ = send.send(header.seq);
-/// });
+/// })?;
 /// let watcher = here.watch(WatchOptions::new())?;
 /// elsewhere.named_writer("alice")?.commit(Event::raw("note", "hi").stream("conv:demo"))?;
 /// assert_eq!(receive.recv_timeout(Duration::from_secs(10)), Ok(1));

@@ -56,7 +56,7 @@ impl WatchOptions {
     /// let (send, receive) = channel();
     /// let guard = vault.subscribe(Filter::all(), move |header| {
     ///     let _ = send.send(header.position.number());
-    /// });
+    /// })?;
     /// let watcher = vault.watch(WatchOptions::new().after(Position::START))?;
     /// assert_eq!(receive.recv_timeout(Duration::from_secs(10)), Ok(1));
     /// # Ok::<(), causal_vault::StoreError>(())
