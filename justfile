@@ -20,6 +20,10 @@ test:
 peer:
     @bash .ci/steps peer
 
+# Power cuts and I/O faults on a disk of our own; DISK_STATES, DISK_WORKLOADS and DISK_SEED say how many and which.
+disk:
+    @bash .ci/steps disk
+
 # The documentation; a warning is an error.
 doc:
     @bash .ci/steps doc
