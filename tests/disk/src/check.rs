@@ -141,7 +141,8 @@ fn inspect(vault: &Vault, claim: &Claim<'_>) -> Finding<Outcome> {
     outcome.retried = missing.iter().map(|unit| unit.work.payloads().len() as u64).sum();
     let settled = counts(vault)?;
     if settled.len() != expected.len() || settled.values().any(|count| *count != 1) {
-        wrong!("after the retries there are {settled:?} of {} events", expected.len());
+        let twice = settled.values().filter(|count| **count != 1).count();
+        wrong!("after the retries {} of {} events are there, {twice} of them twice", settled.len(), expected.len());
     }
     if (full || outcome.retried > 0) && !vault.verify(&[])?.is_intact() {
         wrong!("after the retries it is damaged: {}", vault.verify(&[])?);

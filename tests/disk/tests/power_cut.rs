@@ -87,7 +87,7 @@ fn cut_many(what: &str, engine: Engine, states: u64) -> Tally {
 #[test]
 fn nothing_that_was_acknowledged_as_durable_is_lost_at_any_moment() {
     let durable = cut_many("Durable", Engine::Sqlite(Durability::Durable), setting("DISK_STATES", 20_000));
-    assert_eq!((durable.losing, durable.wrong), (0, Vec::new()));
+    assert!(durable.losing == 0 && durable.wrong.is_empty());
     assert!(durable.sum.unknown > 0 && durable.sum.retried > 0, "no commit was cut in the middle");
 }
 
