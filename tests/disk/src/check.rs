@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use causal_vault::{EntryHash, Filter, Result, StoreError, Value, Vault};
+use causal_vault::{Anchor, Checkpoint, EntryHash, Filter, Result, StoreError, Value, Vault};
 
-use crate::workload::{CURSOR, Plan, Unit};
+use crate::workload::{CURSOR, Plan, Receipt, Unit};
 
 /// What became of a workload.
 #[derive(Clone, Copy, Debug, Default)]
@@ -119,12 +119,19 @@ fn inspect(vault: &Vault, claim: &Claim<'_>) -> Finding<Outcome> {
     if position < acks(true) && outcome.lost == 0 {
         outcome.lost += 1;
     }
+    let kept = vault.checkpoints()?;
+    let mut anchors = Vec::<Anchor>::new();
+    for unit in begun().filter(|unit| is_acked(unit)) {
+        let Some(Receipt::Checkpoint(note)) = &unit.receipt else { continue };
+        anchors.push(note.text().parse::<Checkpoint>()?.head().into());
+        outcome.lost += u64::from(!kept.contains(note));
+    }
     if outcome.lost > 0 {
         return Ok(Ok(outcome));
     }
 
     for unit in begun().filter(|unit| full && is_acked(unit)) {
-        let Some(reference) = &unit.last else { continue };
+        let Some(Receipt::Event(reference)) = &unit.receipt else { continue };
         let stored = vault.try_get(reference)?.map(|event| event.payload);
         if stored.as_deref() != unit.work.payloads().last().copied() {
             wrong!("{reference} is not what was acknowledged for {:?}", unit.work);
@@ -144,8 +151,11 @@ fn inspect(vault: &Vault, claim: &Claim<'_>) -> Finding<Outcome> {
         let twice = settled.values().filter(|count| **count != 1).count();
         wrong!("after the retries {} of {} events are there, {twice} of them twice", settled.len(), expected.len());
     }
-    if (full || outcome.retried > 0) && !vault.verify(&[])?.is_intact() {
-        wrong!("after the retries it is damaged: {}", vault.verify(&[])?);
+    if full || outcome.retried > 0 {
+        let report = vault.verify(&anchors)?;
+        if !report.is_intact() {
+            wrong!("after the retries it is damaged: {report}");
+        }
     }
     Ok(Ok(outcome))
 }

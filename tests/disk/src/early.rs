@@ -71,6 +71,10 @@ impl Transaction for EarlyTransaction<'_> {
         self.backend.db.query(sql, params)
     }
 
+    fn is_outermost(&self) -> bool {
+        true
+    }
+
     fn commit(mut self: Box<Self>) -> Result<()> {
         self.ended = true;
         match self.access {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use std::{fmt, thread};
 
 use causal_vault::{
-    Durability, EntryHash, Event, EventId, EventRef, Filter, Result, StoreError, Value, Vault, WriterLog,
+    Durability, EntryHash, Event, EventId, EventRef, Filter, NoteSigner, Result, SignedNote, SigningKey, StoreError,
+    Value, Vault, WriterLog,
 };
 use fastrand::Rng;
 
@@ -42,8 +43,17 @@ pub struct Unit {
     pub ended: usize,
     /// The same if it was acknowledged.
     pub acked: Option<usize>,
-    /// Its last event as the acknowledgement has it.
-    pub last: Option<EventRef>,
+    /// What the acknowledgement says.
+    pub receipt: Option<Receipt>,
+}
+
+/// What an acknowledgement names.
+#[derive(Clone, Debug)]
+pub enum Receipt {
+    /// The last event.
+    Event(EventRef),
+    Checkpoint(SignedNote),
+    Nothing,
 }
 
 #[derive(Clone)]
@@ -56,6 +66,8 @@ pub enum Work {
     Append { stream: String, payload: Vec<u8> },
     /// A cursor that moves on to this position.
     Ack { position: u64 },
+    /// A signed checkpoint of everything so far.
+    Checkpoint,
 }
 
 /// What a workload did.
@@ -70,7 +82,7 @@ pub struct Run {
 pub const CURSOR: &str = "consumer";
 
 /// The die of the first steps, so that no workload lacks anything.
-const ONE_OF_EACH: [u8; 10] = [0, 30, 48, 63, 86, 79, 73, 96, 0, 86];
+const ONE_OF_EACH: [u8; 11] = [0, 30, 48, 63, 86, 89, 79, 73, 96, 0, 89];
 
 const STREAMS: [&str; 3] = ["conv:demo", "ledger", "plans"];
 const WRITERS: [&str; 2] = ["alice", "bob"];
@@ -165,7 +177,8 @@ impl Runner<'_> {
             73..79 => self.acknowledge(&vault),
             79..86 if self.plan.engine != Engine::Early => self.crew(&vault),
             79..86 => Ok(()),
-            86..96 => {
+            86..89 => self.perform(&vault, Work::Checkpoint),
+            89..96 => {
                 let kind = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"][self.rng.usize(..4)];
                 vault.backend().query(&format!("PRAGMA wal_checkpoint({kind})"), &[]).map(drop)
             }
@@ -187,9 +200,11 @@ impl Runner<'_> {
         }
         let ended = self.disk.now();
         let acked = result.is_ok().then_some(ended);
-        let last = result.as_ref().ok().cloned().flatten();
-        self.units.push(Unit { work, begun, ended, acked, last });
-        self.last = result?.or(self.last.take());
+        let receipt = result.as_ref().ok().cloned();
+        self.units.push(Unit { work, begun, ended, acked, receipt });
+        if let Receipt::Event(event) = result? {
+            self.last = Some(event);
+        }
         Ok(())
     }
 
@@ -214,8 +229,8 @@ impl Runner<'_> {
                         let result = work.perform(vault);
                         let ended = disk.now();
                         let acked = result.is_ok().then_some(ended);
-                        let last = result.as_ref().ok().cloned().flatten();
-                        (Unit { work, begun, ended, acked, last }, result.map(drop))
+                        let receipt = result.as_ref().ok().cloned();
+                        (Unit { work, begun, ended, acked, receipt }, result.map(drop))
                     })
                 })
                 .collect();
@@ -273,40 +288,44 @@ impl Runner<'_> {
 }
 
 impl Work {
-    /// Does it, or does it again, and returns the last event.
-    pub fn perform(&self, vault: &Vault) -> Result<Option<EventRef>> {
+    /// Does it, or does it again.
+    pub fn perform(&self, vault: &Vault) -> Result<Receipt> {
         match self {
             Self::Commit { writer, events } => {
                 let writer = vault.named_writer(writer)?;
                 match events.as_slice() {
-                    [(_, event)] => writer.commit(event.clone()).map(|receipt| Some((&receipt).into())),
+                    [(_, event)] => writer.commit(event.clone()).map(|receipt| Receipt::Event((&receipt).into())),
                     events => {
                         let receipts = writer.commit_batch(events.iter().map(|(_, event)| event.clone()))?;
-                        Ok(receipts.last().map(EventRef::from))
+                        Ok(receipts.last().map_or(Receipt::Nothing, |receipt| Receipt::Event(receipt.into())))
                     }
                 }
             }
             Self::Transaction { writer, events } => {
                 let writer = vault.named_writer(writer)?;
                 vault.transaction(|tx| {
-                    let mut last = None;
+                    let mut last = Receipt::Nothing;
                     for (payload, event) in events {
                         let row = [Value::Blob(payload.clone())];
                         tx.exec("INSERT INTO mine VALUES (?) ON CONFLICT DO NOTHING", &row)?;
-                        last = Some(EventRef::from(&tx.append(&writer, event.clone())?));
+                        last = Receipt::Event((&tx.append(&writer, event.clone())?).into());
                     }
                     Ok(last)
                 })
             }
             Self::Append { stream, payload } => {
-                WriterLog::append(vault.backend(), stream, "carol", payload).map(|_| None)
+                WriterLog::append(vault.backend(), stream, "carol", payload).map(|_| Receipt::Nothing)
             }
             Self::Ack { position } => {
                 let cursor = vault.cursor(CURSOR, Filter::all())?;
                 let event = vault
                     .events(Filter::all())?
                     .find(|event| event.as_ref().map_or(true, |event| event.header.position.number() == *position));
-                event.map_or(Ok(()), |event| cursor.ack(&event?)).map(|()| None)
+                event.map_or(Ok(()), |event| cursor.ack(&event?)).map(|()| Receipt::Nothing)
+            }
+            Self::Checkpoint => {
+                let signer = NoteSigner::new(vault.origin("disk.example")?, SigningKey::from_bytes(&[9; 32]))?;
+                vault.checkpoint(&signer).map(Receipt::Checkpoint)
             }
         }
     }
@@ -318,7 +337,7 @@ impl Work {
                 events.iter().map(|(payload, _)| payload.as_slice()).collect()
             }
             Self::Append { payload, .. } => vec![payload],
-            Self::Ack { .. } => Vec::new(),
+            Self::Ack { .. } | Self::Checkpoint => Vec::new(),
         }
     }
 
@@ -346,6 +365,7 @@ impl fmt::Debug for Work {
             Self::Commit { .. } => "commit",
             Self::Transaction { .. } => "transaction",
             Self::Append { .. } => "append",
+            Self::Checkpoint => "checkpoint",
             Self::Ack { position } => return write!(f, "ack({position})"),
         };
         let serial = |payload: &[u8]| String::from_utf8_lossy(payload).split(' ').nth(1).unwrap_or_default().to_owned();
