@@ -20,7 +20,7 @@ test:
 peer:
     @bash .ci/steps peer
 
-# Power cuts and I/O faults on a disk of our own; DISK_STATES, DISK_WORKLOADS and DISK_SEED say how many and which.
+# Power cuts and I/O faults on a disk of our own; with PROOF=release in the number of a release.
 disk:
     @bash .ci/steps disk
 

@@ -20,17 +20,20 @@ use std::{env, thread};
 
 use parking_lot::Mutex;
 
-/// A number from the environment, or the default.
-pub fn setting(name: &str, default: u64) -> u64 {
-    match env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text:?} is not a number")),
-        Err(_) => default,
-    }
+/// How much is tried: what the variable says, or what is usual for a push, or with `PROOF=release` for a release.
+pub fn size(name: &str, usual: u64, release: u64) -> u64 {
+    let is_release = env::var("PROOF").is_ok_and(|size| size == "release");
+    number(name).unwrap_or(if is_release { release } else { usual })
 }
 
-/// The seed of this run: `DISK_SEED`, or a new one.
+/// The seed of this run: `CAUSAL_VAULT_SEED`, or a new one.
 pub fn seed() -> u64 {
-    setting("DISK_SEED", fastrand::u64(..1 << 40))
+    number("CAUSAL_VAULT_SEED").unwrap_or_else(|| fastrand::u64(..1 << 40))
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text:?} is not a number")))
 }
 
 /// Does the jobs 0, 1, 2 ... on every core and returns what each of them gave, in their order.

@@ -1,6 +1,6 @@
 //! Every write, flush, truncation, deletion and opening of a file fails, one after the other.
 //!
-//! `DISK_WORKLOADS` says for how many workloads (1 unless set), `DISK_SEED` from which seed.
+//! `DISK_WORKLOADS` says for how many workloads (one, or 20 with `PROOF=release`), `CAUSAL_VAULT_SEED` from which seed.
 
 use std::path::Path;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use causal_vault_disk::check::{Claim, check};
 use causal_vault_disk::cut::{Platter, Survival};
 use causal_vault_disk::disk::{Disk, Fault, VAULT, scratch};
 use causal_vault_disk::workload::{Engine, Plan};
-use causal_vault_disk::{on_every_core, seed, setting};
+use causal_vault_disk::{on_every_core, seed, size};
 use fastrand::Rng;
 
 const IOERR_WRITE: i32 = rusqlite::ffi::SQLITE_IOERR_WRITE;
@@ -50,7 +50,7 @@ impl Tally {
 /// Every fault of every workload, the disk that is full among the writes.
 fn points(seed: u64, engine: Engine) -> Vec<(Plan, Fault)> {
     let mut points = Vec::new();
-    for workload in 0..setting("DISK_WORKLOADS", 1) {
+    for workload in 0..size("DISK_WORKLOADS", 1, 20) {
         let plan = Plan::new(seed + workload, 20, engine);
         let disk = Disk::new();
         assert_eq!(plan.run(&disk).errors, 0, "{plan:?} fails without a fault");
@@ -136,7 +136,7 @@ fn after_any_fault_what_was_acknowledged_is_there_and_a_retry_stores_nothing_twi
     println!(
         "I/O faults: {} points, {} operations failed, {} runs were told of it; {} pieces of work were refused; {} were \
          there anyway if the process died right then, {} if it went on; {} events were stored by a retry. Of {} that one \
-         failed flush refused, {} were there. {} runs wrong; DISK_SEED={seed}, {:.1} s",
+         failed flush refused, {} were there. {} runs wrong; CAUSAL_VAULT_SEED={seed}, {:.1} s",
         points.len(),
         all.faults,
         all.told,

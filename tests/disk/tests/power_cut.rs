@@ -1,6 +1,7 @@
 //! The power is cut after any operation on the disk, and the vault is opened from what may be left.
 //!
-//! `DISK_STATES` says how many states are tried (20,000 unless set), `DISK_SEED` from which seed.
+//! `DISK_STATES` says how many states are tried (20,000, or a million with `PROOF=release`),
+//! `CAUSAL_VAULT_SEED` from which seed.
 
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use causal_vault_disk::check::{Claim, Outcome, check};
 use causal_vault_disk::cut::{Platter, Survival};
 use causal_vault_disk::disk::{Disk, VAULT, scratch};
 use causal_vault_disk::workload::{Engine, Plan};
-use causal_vault_disk::{on_every_core, seed, setting};
+use causal_vault_disk::{on_every_core, seed, size};
 use fastrand::Rng;
 
 /// States that are tried of each workload.
@@ -71,7 +72,7 @@ fn cut_many(what: &str, engine: Engine, states: u64) -> Tally {
     }
     println!(
         "power cuts, {what}: {} states, {} of them lost {} acknowledged events; {} unacknowledged pieces of work were \
-         there, {} events were stored by a retry; {} states wrong; DISK_SEED={seed}, {:.1} s",
+         there, {} events were stored by a retry; {} states wrong; CAUSAL_VAULT_SEED={seed}, {:.1} s",
         all.states,
         all.losing,
         all.sum.lost,
@@ -86,7 +87,7 @@ fn cut_many(what: &str, engine: Engine, states: u64) -> Tally {
 
 #[test]
 fn nothing_that_was_acknowledged_as_durable_is_lost_at_any_moment() {
-    let durable = cut_many("Durable", Engine::Sqlite(Durability::Durable), setting("DISK_STATES", 20_000));
+    let durable = cut_many("Durable", Engine::Sqlite(Durability::Durable), size("DISK_STATES", 20_000, 1_000_000));
     assert!(durable.losing == 0 && durable.wrong.is_empty());
     assert!(durable.sum.unknown > 0 && durable.sum.retried > 0, "no commit was cut in the middle");
 }
@@ -94,7 +95,7 @@ fn nothing_that_was_acknowledged_as_durable_is_lost_at_any_moment() {
 /// The control: if nothing is ever lost here, the power is not cut.
 #[test]
 fn fast_loses_acknowledged_events_and_damages_nothing() {
-    let fast = cut_many("Fast", Engine::Sqlite(Durability::Fast), setting("DISK_STATES", 20_000) / 10);
+    let fast = cut_many("Fast", Engine::Sqlite(Durability::Fast), size("DISK_STATES", 20_000, 1_000_000) / 10);
     assert!(fast.wrong.is_empty());
     assert!(fast.losing > fast.states / 20, "only {} of {} states lost something", fast.losing, fast.states);
 }
