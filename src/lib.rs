@@ -4,8 +4,8 @@
 //! their own: they append events, subscribe to the scopes they care about, and project local views. Every event is hashed
 //! into its writer's log and into one Merkle tree, may be signed, and names the events it follows, whoever wrote them.
 //!
-//! It is not a database, not an agent framework and not a transport. It opens no socket, starts no thread, has no async
-//! runtime and no global state, and never orders anything by wall-clock time.
+//! It is not a database, not an agent framework and not a transport. It opens no socket, starts no thread that it was not
+//! asked for, has no async runtime and no global state, and never orders anything by wall-clock time.
 //!
 //! # The nouns
 //!
