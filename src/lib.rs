@@ -100,8 +100,8 @@ pub use causal::{
     Anchor, Break, CausalDigest, Checkpoint, CommitEvent, ConsistencyProof, Doorbell, Entry, EntryHash, EntryV1,
     EventRef, Extension, Extensions, Fingerprint, Generation, InclusionProof, LogReader, LogReport, LogVerdict,
     NoteSignature, NoteSigner, NoteVerifier, PayloadDigest, Realm, Scheme, SignedNote, Signer, SigningKey,
-    Subscription, SubscriptionId, TailVerdict, TreeHead, VerifyReport, WriterLog, causal_hash, embedding_digest,
-    tree_root, verify_consistency, verify_entry_signature, verify_inclusion,
+    Subscription, SubscriptionId, TailVerdict, TreeHead, Verifier, VerifyReport, WriterLog, causal_hash,
+    embedding_digest, tree_root, verify_consistency, verify_entry_signature, verify_inclusion,
 };
 pub use edge::{ImportReport, ImportedLog, import_agent_store, verify_agent_store_import};
 /// The type of an event's id in [`EntryV1`] and in errors; [`EventId`] wraps it.

@@ -14,7 +14,7 @@ use crate::causal::known::Known;
 use crate::causal::merkle::Frontier;
 use crate::causal::schema::Catalogue;
 use crate::causal::table::timeline;
-use crate::causal::{Anchor, Doorbell, Realm, TreeHead, VerifyReport, verify};
+use crate::causal::{Anchor, Doorbell, Realm, TreeHead, Verifier, VerifyReport};
 use crate::words::{Result, check_name};
 
 /// One tenant's view of a store of events: append-only, hash-chained, in one commit order.
@@ -213,7 +213,21 @@ impl Vault {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn verify(&self, anchors: &[Anchor]) -> Result<VerifyReport> {
-        verify::tenant(self.db(), &self.tenant, anchors)
+        self.verifier().anchors(anchors).run()
+    }
+
+    /// A verification that can be given threads: [`verify`](Self::verify) starts none.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// vault.named_writer("alice")?.commit(Event::raw("note", "hi").stream("conv:demo"))?;
+    /// assert!(vault.verifier().anchor(vault.tree_head()?).threads(2).run()?.is_intact());
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn verifier(&self) -> Verifier<'_> {
+        Verifier::new(self.db(), &self.tenant)
     }
 
     /// The largest payload it accepts, in bytes.

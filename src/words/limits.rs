@@ -32,3 +32,5 @@ pub const COUNTER_MAX: u64 = i64::MAX as u64;
 pub const POSITION_MAX: u64 = (1 << 40) - 1;
 /// The most timelines of one vault: 2^23 - 1.
 pub const TIMELINES_MAX: u64 = (1 << 23) - 1;
+/// Threads of one verification; where more are asked for, no more than these are used.
+pub const VERIFY_THREADS: usize = 64;

@@ -249,6 +249,18 @@ pub(crate) fn scan<S: Sql + ?Sized>(
     sql.visit(select!("WHERE id > ? AND id <= ? ORDER BY id"), &[int(after), int(to)], &mut |cells| visit(row(cells)?))
 }
 
+/// The first id above `after` and up to `to` that an entry has.
+pub(crate) fn first_after<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Option<u64>> {
+    let statement = "SELECT id FROM vault_entry WHERE id > ? AND id <= ? ORDER BY id LIMIT 1";
+    sql.first(statement, &[int(after), int(to)], |row| columns::counter(row, 0))
+}
+
+/// The last id above `after` and up to `to` that an entry has.
+pub(crate) fn last<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Option<u64>> {
+    let statement = "SELECT id FROM vault_entry WHERE id > ? AND id <= ? ORDER BY id DESC LIMIT 1";
+    sql.first(statement, &[int(after), int(to)], |row| columns::counter(row, 0))
+}
+
 /// The hashes of the entries with ids above `after` and up to `to`, in position order.
 pub(crate) fn hashes<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Vec<[u8; 32]>> {
     let mut hashes = Vec::new();

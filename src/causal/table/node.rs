@@ -139,14 +139,14 @@ impl Check {
     }
 
     /// The first node that is wrong or too many: what was found and what was expected.
-    pub(crate) fn finish<S: Sql + ?Sized>(self, sql: &S) -> Result<Option<(String, String)>> {
+    pub(crate) fn finish<S: Sql + ?Sized>(&self, sql: &S) -> Result<Option<(String, String)>> {
         let stored = sql.first("SELECT count(*) FROM vault_node WHERE timeline = ?", &[int(self.timeline)], |row| {
             columns::counter(row, 0)
         })?;
         let stored = stored.unwrap_or_default();
         let count = (stored != self.expected)
             .then(|| (format!("{stored} tree nodes"), format!("{} tree nodes; {REBUILD}", self.expected)));
-        Ok(self.wrong.or(count))
+        Ok(self.wrong.clone().or(count))
     }
 }
 

@@ -1,11 +1,13 @@
-//! The rules, one row at a time.
+//! The rules that a row can break by itself.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::report::{Break, LogReport, LogVerdict};
+use super::report::Break;
+use super::run::{Run, Start};
 use crate::backend::Transaction;
 use crate::causal::entry::{EntryV1, Scheme};
 use crate::causal::event_id;
@@ -18,38 +20,32 @@ use crate::causal::writer::{Identity, Proof};
 use crate::words::{ChainRule, Result};
 
 /// The outcome of a check: outside, whether the store could be read; inside, whether the rules hold.
-type Checked = std::result::Result<(), Break>;
+type Checked<T = ()> = std::result::Result<T, Break>;
 
-/// Checks rows in the order of their logs, remembering one head for each log.
-pub(super) struct Checker<'t> {
+/// What rows are checked against, read once.
+pub(super) struct Rules<'t> {
     tx: &'t dyn Transaction,
     realm: Realm,
     tenant: &'t str,
     kinds: BTreeMap<i64, String>,
-    logs: BTreeMap<i64, LogCheck>,
-    order: Vec<i64>,
-    parents: u64,
+    logs: BTreeMap<i64, Log>,
 }
 
-struct LogCheck {
-    stream: Arc<str>,
-    identity: Identity,
-    label: Arc<str>,
-    epoch: u32,
+/// What a log's row and its writer's say.
+pub(super) struct Log {
+    pub(super) stream: Arc<str>,
+    pub(super) identity: Identity,
+    pub(super) label: Arc<str>,
+    pub(super) epoch: u32,
+    claimed: Fingerprint,
     timeline: u64,
-    last: Option<Head>,
-    rows: u64,
-    entries: u64,
-    signed: u64,
-    broken: Option<Break>,
 }
 
-#[derive(Clone, Copy)]
-struct Head {
-    id: u64,
-    seq: u64,
-    lamport: u64,
-    hash: EntryHash,
+/// A row that was checked by itself.
+pub(super) struct Single {
+    pub(super) run: Run,
+    /// How many parents its bytes name.
+    pub(super) parents: u64,
 }
 
 macro_rules! ensure {
@@ -64,87 +60,51 @@ fn broken(row: &Row<'_>, rule: ChainRule, found: impl ToString, expected: impl T
     Break::new(Some(entry::position(row.id)), Some(row.seq), rule, found, expected)
 }
 
-impl<'t> Checker<'t> {
+impl<'t> Rules<'t> {
     pub(super) fn open(tx: &'t dyn Transaction, tenant: &'t str) -> Result<Self> {
-        Ok(Self {
-            tx,
-            realm: realm::read(tx)?,
-            tenant,
-            kinds: kind::all(tx)?.into_iter().collect(),
-            logs: BTreeMap::new(),
-            order: Vec::new(),
-            parents: 0,
-        })
+        let kinds = kind::all(tx)?.into_iter().collect();
+        Ok(Self { tx, realm: realm::read(tx)?, tenant, kinds, logs: BTreeMap::new() })
     }
 
-    /// Explicit parents of the row that was checked last.
-    pub(super) fn parents(&self) -> u64 {
-        self.parents
+    /// What the rows say that name this log.
+    pub(super) fn log(&mut self, id: i64) -> Result<&Log> {
+        log_of(&mut self.logs, self.tx, id)
     }
 
-    /// Rows of a log, also those behind a break.
-    pub(super) fn rows(&self, log: i64) -> u64 {
-        self.logs.get(&log).map_or(0, |check| check.rows)
+    /// The log before its first entry.
+    pub(super) fn genesis(&mut self, id: i64) -> Result<Run> {
+        let log = log_of(&mut self.logs, self.tx, id)?;
+        let genesis = EntryHash::genesis(&self.realm, self.tenant, &log.stream, &log.identity.id(), log.epoch);
+        Ok(Run::genesis(genesis))
     }
 
-    pub(super) fn names(&self, log: i64) -> (String, String) {
-        self.logs.get(&log).map_or_else(
-            || (format!("log {log}"), String::new()),
-            |check| (check.stream.to_string(), check.label.to_string()),
-        )
-    }
-
-    /// Every rule that one row can break by itself or against the row before it in its log.
-    pub(super) fn check(&mut self, row: &Row<'_>) -> Result<Checked> {
-        self.parents = 0;
-        let loaded = self.load(row)?;
-        if let Some(check) = self.logs.get_mut(&row.log) {
-            check.rows += 1;
-        }
-        if let Err(broken) = loaded {
-            return Ok(Err(broken));
-        }
+    /// Every rule that one row can break by itself.
+    pub(super) fn check(&mut self, row: &Row<'_>) -> Result<Single> {
         let stored = match EntryV1::decode(row.bytes) {
             Ok(stored) => stored,
-            Err(error) => return Ok(Err(broken(row, ChainRule::Encoding, error, "entry bytes of format 1"))),
+            Err(error) => {
+                let broken = broken(row, ChainRule::Encoding, error, "entry bytes of format 1");
+                return Ok(Single { run: Run::broken(broken), parents: 0 });
+            }
         };
-        self.parents = stored.parents.len() as u64;
-        let links = self.parent_links(row)?;
-        let Some(check) = self.logs.get_mut(&row.log) else { return Ok(Ok(())) };
-        if check.broken.is_some() {
-            return Ok(Ok(()));
-        }
-        check.entries += 1;
+        let run = self.check_entry(row, &stored)?.unwrap_or_else(Run::broken);
+        Ok(Single { run, parents: stored.parents.len() as u64 })
+    }
+
+    fn check_entry(&mut self, row: &Row<'_>, stored: &EntryV1<'_>) -> Result<Checked<Run>> {
+        let log = log_of(&mut self.logs, self.tx, row.log)?;
+        ensure!(row, WriterIdentity, log.identity.id() == log.claimed, log.claimed, log.identity.id());
         ensure!(row, Scope, stored.realm == self.realm, stored.realm, self.realm);
         ensure!(row, Scope, stored.tenant == self.tenant, stored.tenant, self.tenant);
-        ensure!(row, Scope, stored.stream == &*check.stream, stored.stream, &check.stream);
-        ensure!(row, Scope, stored.writer == check.identity.id(), stored.writer, check.identity.id());
-        ensure!(row, Scope, stored.epoch == check.epoch, format!("epoch {}", stored.epoch), check.epoch);
-        ensure!(row, Scope, entry::timeline(row.id) == check.timeline, entry::timeline(row.id), check.timeline);
+        ensure!(row, Scope, stored.stream == &*log.stream, stored.stream, &log.stream);
+        ensure!(row, Scope, stored.writer == log.identity.id(), stored.writer, log.identity.id());
+        ensure!(row, Scope, stored.epoch == log.epoch, format!("epoch {}", stored.epoch), log.epoch);
+        ensure!(row, Scope, entry::timeline(row.id) == log.timeline, entry::timeline(row.id), log.timeline);
 
         let kind = self.kinds.get(&row.kind).map_or("", String::as_str);
         ensure!(row, Column, row.seq == stored.seq, format!("seq {}", row.seq), stored.seq);
         ensure!(row, Column, kind == stored.kind, format!("kind {kind:?}"), stored.kind);
         ensure!(row, Column, row.lamport == stored.lamport, format!("lamport {}", row.lamport), stored.lamport);
-
-        let next = check.last.map_or(0, |last| last.seq) + 1;
-        ensure!(row, Sequence, stored.seq == next, stored.seq, next);
-        let hash = EntryHash::of(row.bytes);
-        ensure!(row, EntryHash, row.hash == hash, row.hash, hash);
-        let prev = match check.last {
-            Some(last) => last.hash,
-            None => EntryHash::genesis(&self.realm, self.tenant, &check.stream, &check.identity.id(), check.epoch),
-        };
-        ensure!(row, Previous, stored.prev == prev, stored.prev, prev);
-        if let Some(last) = check.last {
-            ensure!(
-                row,
-                Position,
-                row.id > last.id,
-                entry::position(row.id),
-                format!("after {}", entry::position(last.id))
-            );
-        }
         let event_key = event_id::key(&stored.event_id, entry::position(row.id));
         ensure!(
             row,
@@ -153,34 +113,29 @@ impl<'t> Checker<'t> {
             format!("event key {:?}", row.event_key),
             format!("{event_key:?}")
         );
+        let hash = EntryHash::of(row.bytes);
+        ensure!(row, EntryHash, row.hash == hash, row.hash, hash);
 
-        let found: SmallVec<[EntryHash; 4]> = links.iter().map(|link| link.hash).collect();
+        let parents = parents(self.tx, row, stored)?;
+        let found: SmallVec<[EntryHash; 4]> = parents.iter().map(|link| link.hash).collect();
         ensure!(row, Edge, found == stored.parents, format!("edges to {found:?}"), format!("{:?}", stored.parents));
-        for link in &links {
-            let same_timeline = entry::timeline(link.id) == check.timeline;
-            ensure!(
-                row,
-                Parent,
-                link.id < row.id && same_timeline,
-                format!("a parent at id {}", link.id),
-                "an earlier one"
-            );
+        for link in &parents {
+            let earlier = link.id < row.id && entry::timeline(link.id) == log.timeline;
+            ensure!(row, Parent, earlier, format!("a parent at id {}", link.id), "an earlier one");
         }
-        let before = check.last.map(|last| last.lamport).into_iter().chain(links.iter().map(|link| link.lamport)).max();
-        let lamport = before.unwrap_or(0).saturating_add(1);
-        ensure!(row, Lamport, stored.lamport == lamport, stored.lamport, lamport);
-        let lineage: SmallVec<[_; 4]> = links.iter().map(|link| link.causal).collect();
+        let lineage: SmallVec<[_; 4]> = parents.iter().map(|link| link.causal).collect();
         let causal = (!lineage.is_empty()).then(|| causal_hash(&stored.payload_digest, &lineage));
         ensure!(row, CausalDigest, row.causal == causal, format!("{:?}", row.causal), format!("{causal:?}"));
 
-        if let Err(broken) = check_payload(self.tx, row, &stored)? {
+        if let Err(broken) = check_payload(self.tx, row, stored)? {
             return Ok(Err(broken));
         }
-        if let Err(broken) = check.check_signature(row, &self.realm, &hash)? {
+        if let Err(broken) = log.check_signature(row, &self.realm, &hash) {
             return Ok(Err(broken));
         }
-        check.last = Some(Head { id: row.id, seq: row.seq, lamport: row.lamport, hash });
-        Ok(Ok(()))
+        let parents_lamport = parents.iter().map(|link| link.lamport).max().unwrap_or(0);
+        let start = Start { id: row.id, seq: stored.seq, prev: stored.prev, lamport: stored.lamport, parents_lamport };
+        Ok(Ok(Run::of(start, hash, row.signature.is_some())))
     }
 
     /// The bytes of a payload that stands in a row of its own.
@@ -193,89 +148,41 @@ impl<'t> Checker<'t> {
         }
         Ok(Ok(()))
     }
+}
 
-    /// A signed writer's log ends in a signed entry: a signature that was taken away is missed.
-    pub(super) fn check_log_end(&self, log: i64) -> Option<Break> {
-        let check = self.logs.get(&log)?;
-        let last = check.last.filter(|last| check.is_signed() && check.signed < last.seq)?;
-        Some(Break::new(
-            Some(entry::position(last.id)),
-            Some(last.seq),
-            ChainRule::Signature,
-            "no signature on the last entry",
-            "one by the writer's key",
-        ))
-    }
-
-    pub(super) fn break_log(&mut self, log: i64, broken: Break) {
-        if let Some(check) = self.logs.get_mut(&log) {
-            check.broken.get_or_insert(broken);
+/// Reads a log's row and its writer's once. One that is not there belongs to nobody: no row can be of it.
+fn log_of<'l>(logs: &'l mut BTreeMap<i64, Log>, tx: &dyn Transaction, id: i64) -> Result<&'l Log> {
+    match logs.entry(id) {
+        Entry::Occupied(known) => Ok(known.into_mut()),
+        Entry::Vacant(unknown) => {
+            let log = log::read(tx, id)?;
+            let writer = log.as_ref().map(|log| writer::read(tx, log.writer)).transpose()?.flatten();
+            let (log, (claimed, identity)) = log.zip(writer).unwrap_or_else(|| {
+                let nowhere = log::Log { id, timeline: 0, stream: format!("log {id}"), writer: 0, epoch: 0 };
+                (nowhere, (Fingerprint::from_bytes([0; 32]), Identity::signed([0; 32])))
+            });
+            Ok(unknown.insert(Log {
+                stream: log.stream.into(),
+                label: identity.label(),
+                epoch: log.epoch,
+                timeline: log.timeline,
+                claimed,
+                identity,
+            }))
         }
     }
+}
 
-    /// The verdicts, where an anchor covers the positions up to `anchored`.
-    pub(super) fn finish(mut self, anchored: u64) -> Vec<LogReport> {
-        for log in self.order.clone() {
-            if let Some(broken) = self.check_log_end(log) {
-                self.break_log(log, broken);
-            }
+/// What the stored edges lead to, in ascending order of hashes.
+fn parents(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>) -> Result<SmallVec<[Link; 4]>> {
+    let mut links = SmallVec::new();
+    if !stored.parents.is_empty() {
+        for parent in edge::parents(tx, row.id)? {
+            links.extend(entry::link_by_id(tx, parent)?);
         }
-        let mut logs = self.logs;
-        self.order.iter().filter_map(|log| logs.remove(log)).map(|check| check.report(anchored)).collect()
+        links.sort_unstable_by_key(|link: &Link| link.hash);
     }
-
-    /// Reads the log that the row names, once, and checks that its writer is who the id says.
-    fn load(&mut self, row: &Row<'_>) -> Result<Checked> {
-        if self.logs.contains_key(&row.log) {
-            return Ok(Ok(()));
-        }
-        let found = match log::read(self.tx, row.log)? {
-            Some(log) => writer::read(self.tx, log.writer)?.map(|writer| (log, writer)),
-            None => None,
-        };
-        let (log, claimed, identity) = match found {
-            Some((log, (claimed, identity))) => (log, claimed, identity),
-            None => {
-                let unknown = log::Log {
-                    id: row.log,
-                    timeline: entry::timeline(row.id),
-                    stream: format!("log {}", row.log),
-                    writer: 0,
-                    epoch: 0,
-                };
-                (unknown, Fingerprint::from_bytes([0; 32]), Identity::signed([0; 32]))
-            }
-        };
-        let check = LogCheck {
-            stream: log.stream.into(),
-            label: identity.label(),
-            epoch: log.epoch,
-            timeline: log.timeline,
-            last: None,
-            rows: 0,
-            entries: 0,
-            signed: 0,
-            broken: None,
-            identity,
-        };
-        let id = check.identity.id();
-        self.logs.insert(row.log, check);
-        self.order.push(row.log);
-        ensure!(row, WriterIdentity, id == claimed, claimed, id);
-        Ok(Ok(()))
-    }
-
-    /// What the stored edges lead to, in ascending order of hashes.
-    fn parent_links(&self, row: &Row<'_>) -> Result<SmallVec<[Link; 4]>> {
-        let mut links = SmallVec::new();
-        if self.parents > 0 {
-            for parent in edge::parents(self.tx, row.id)? {
-                links.extend(entry::link_by_id(self.tx, parent)?);
-            }
-            links.sort_unstable_by_key(|link: &Link| link.hash);
-        }
-        Ok(links)
-    }
+    Ok(links)
 }
 
 fn check_payload(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>) -> Result<Checked> {
@@ -301,43 +208,22 @@ fn check_payload(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>) -> R
     Ok(Ok(()))
 }
 
-impl LogCheck {
-    fn is_signed(&self) -> bool {
+impl Log {
+    pub(super) fn is_signed(&self) -> bool {
         matches!(self.identity.proof(), Proof::PublicKey(_))
     }
 
-    fn check_signature(&mut self, row: &Row<'_>, realm: &Realm, hash: &EntryHash) -> Result<Checked> {
-        let Some(signature) = row.signature else { return Ok(Ok(())) };
-        match self.identity.proof() {
-            Proof::Name(name) => {
-                let found = format!("a signature by {name:?}");
-                return Ok(Err(broken(row, ChainRule::Signature, found, "none: a named writer has no key")));
-            }
+    fn check_signature(&self, row: &Row<'_>, realm: &Realm, hash: &EntryHash) -> Checked {
+        let Some(signature) = row.signature else { return Ok(()) };
+        let (found, expected) = match self.identity.proof() {
+            Proof::Name(name) => (format!("a signature by {name:?}"), "none: a named writer has no key"),
             Proof::PublicKey(key) => {
-                let valid = verify_entry_signature(key, realm.as_bytes(), hash.as_bytes(), &signature);
-                ensure!(row, Signature, valid, "a signature that does not verify", "one by the writer's key");
-                self.signed = row.seq;
+                if verify_entry_signature(key, realm.as_bytes(), hash.as_bytes(), &signature) {
+                    return Ok(());
+                }
+                ("a signature that does not verify".to_owned(), "one by the writer's key")
             }
-        }
-        Ok(Ok(()))
-    }
-
-    fn report(self, anchored: u64) -> LogReport {
-        let covered = self.last.is_none_or(|last| entry::position(last.id) <= anchored);
-        let verdict = match self.broken {
-            Some(broken) => LogVerdict::Broken(broken),
-            None if covered => LogVerdict::Anchored,
-            None if matches!(self.identity.proof(), Proof::PublicKey(_)) => LogVerdict::SignedUnanchored,
-            None => LogVerdict::Unsigned,
         };
-        LogReport {
-            stream: self.stream,
-            writer: self.identity.id(),
-            writer_name: self.label,
-            epoch: self.epoch,
-            entries: self.entries,
-            signed: self.signed,
-            verdict,
-        }
+        Err(broken(row, ChainRule::Signature, found, expected))
     }
 }

@@ -1,0 +1,62 @@
+//! A range of positions, checked apart from the others.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use super::rules::Rules;
+use super::run::Run;
+use crate::backend::Transaction;
+use crate::causal::table::entry;
+use crate::words::Result;
+
+/// Ids above `after` and up to `to`.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) after: u64,
+    pub(super) to: u64,
+}
+
+/// What the rows of a span say, in as much as they say it without those before them.
+#[derive(Default)]
+pub(super) struct Chunk {
+    /// The hashes of the entries, in order.
+    pub(super) leaves: Vec<[u8; 32]>,
+    /// The id of the first row.
+    pub(super) first: u64,
+    /// The first row that does not have the id that follows: which it has, and which that is.
+    pub(super) gap: Option<(u64, u64)>,
+    /// Each log's rows, in the order in which the logs appear.
+    pub(super) runs: Vec<(i64, Run)>,
+    /// Parents that the entries name.
+    pub(super) edges: u64,
+    /// Entries that are in the index over event ids.
+    pub(super) keys: u64,
+}
+
+impl Chunk {
+    /// Checks the rows of the span until one cannot be read: this one's error, and what was found up to there.
+    pub(super) fn read(tx: &dyn Transaction, rules: &mut Rules<'_>, span: Span) -> (Self, Result<()>) {
+        let mut chunk = Self::default();
+        let mut places = BTreeMap::<i64, usize>::new();
+        let outcome = entry::scan(tx, span.after, span.to, |row| {
+            let single = rules.check(&row)?;
+            if chunk.leaves.is_empty() {
+                chunk.first = row.id;
+            }
+            let next = chunk.first + chunk.leaves.len() as u64;
+            if row.id != next && chunk.gap.is_none() {
+                chunk.gap = Some((row.id, next));
+            }
+            chunk.leaves.push(*row.hash.as_bytes());
+            chunk.edges += single.parents;
+            chunk.keys += u64::from(row.event_key.is_some());
+            let place = *places.entry(row.log).or_insert(chunk.runs.len());
+            match chunk.runs.get_mut(place) {
+                Some((_, run)) => run.join(single.run),
+                None => chunk.runs.push((row.log, single.run)),
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        (chunk, outcome)
+    }
+}

@@ -1,0 +1,120 @@
+//! Consecutive entries of one log, checked and joined.
+//!
+//! A row that was checked by itself is a run of one. Runs are joined by the rules that an entry can break against the
+//! one before it, so that it does not matter where a log was divided, nor who checked which part.
+
+use super::report::Break;
+use crate::causal::hash::EntryHash;
+use crate::causal::table::entry;
+use crate::words::ChainRule;
+
+/// What is known of consecutive entries of a log: where they begin, where they end, and the first break among them.
+pub(super) struct Run {
+    /// `None` where the first row is broken by itself: nothing is said about what follows.
+    ends: Option<(Start, Head)>,
+    /// Rows, also those behind a break.
+    rows: u64,
+    /// Entries up to the first break.
+    pub(super) entries: u64,
+    /// The last signed entry before the first break.
+    pub(super) signed: u64,
+    pub(super) broken: Option<Box<Break>>,
+}
+
+/// What an entry says about the one before it.
+pub(super) struct Start {
+    pub(super) id: u64,
+    pub(super) seq: u64,
+    pub(super) prev: EntryHash,
+    pub(super) lamport: u64,
+    /// The largest Lamport time of its explicit parents.
+    pub(super) parents_lamport: u64,
+}
+
+/// What an entry's successor says about it.
+pub(super) struct Head {
+    pub(super) id: u64,
+    pub(super) seq: u64,
+    pub(super) lamport: u64,
+    pub(super) hash: EntryHash,
+}
+
+impl Run {
+    /// An entry that breaks no rule by itself.
+    pub(super) fn of(start: Start, hash: EntryHash, is_signed: bool) -> Self {
+        let head = Head { id: start.id, seq: start.seq, lamport: start.lamport, hash };
+        let signed = if is_signed { start.seq } else { 0 };
+        Self { ends: Some((start, head)), rows: 1, entries: 1, signed, broken: None }
+    }
+
+    /// A row that breaks a rule by itself.
+    pub(super) fn broken(broken: Break) -> Self {
+        Self { ends: None, rows: 1, entries: 1, signed: 0, broken: Some(Box::new(broken)) }
+    }
+
+    /// A log before its first entry, which names `genesis` as the hash before it.
+    pub(super) fn genesis(genesis: EntryHash) -> Self {
+        let start = Start { id: 0, seq: 0, prev: genesis, lamport: 0, parents_lamport: 0 };
+        Self { rows: 0, entries: 0, ..Self::of(start, genesis, false) }
+    }
+
+    /// Adds the run that follows in the same log.
+    pub(super) fn join(&mut self, next: Self) {
+        self.rows += next.rows;
+        if self.broken.is_some() {
+            return;
+        }
+        if let (Some((_, head)), Some((start, _))) = (&self.ends, &next.ends)
+            && let Err(broken) = head.check_successor(start)
+        {
+            self.entries += 1;
+            self.broken = Some(Box::new(broken));
+            return;
+        }
+        if let (Some((_, head)), Some((_, last))) = (&mut self.ends, next.ends) {
+            *head = last;
+        }
+        self.entries += next.entries;
+        self.signed = self.signed.max(next.signed);
+        self.broken = next.broken;
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The last entry before the first break.
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.ends.as_ref().map(|(_, head)| head)
+    }
+}
+
+impl Head {
+    /// The rules that an entry can break against the one before it in its log.
+    fn check_successor(&self, next: &Start) -> Result<(), Break> {
+        let broken = |rule, found: &dyn ToString, expected: &dyn ToString| {
+            Err(Break::new(
+                Some(entry::position(next.id)),
+                Some(next.seq),
+                rule,
+                found.to_string(),
+                expected.to_string(),
+            ))
+        };
+        if next.seq != self.seq + 1 {
+            return broken(ChainRule::Sequence, &next.seq, &(self.seq + 1));
+        }
+        if next.prev != self.hash {
+            return broken(ChainRule::Previous, &next.prev, &self.hash);
+        }
+        if next.id <= self.id {
+            let expected = format!("after {}", entry::position(self.id));
+            return broken(ChainRule::Position, &entry::position(next.id), &expected);
+        }
+        let lamport = self.lamport.max(next.parents_lamport).saturating_add(1);
+        if next.lamport != lamport {
+            return broken(ChainRule::Lamport, &next.lamport, &lamport);
+        }
+        Ok(())
+    }
+}
