@@ -3,12 +3,18 @@
 mod shared;
 
 use std::process::Command;
+use std::time::Duration;
 
-use causal_vault::{Durability, Filter, Vault, WriterLog};
+use causal_vault::{Durability, Filter, SigningKey, Vault, WriterLog};
+use criterion::BenchmarkGroup;
+use criterion::measurement::WallTime;
 use shared::{Baseline, Folder, Race, Report, filled, is_quick, size, time};
 
 /// Set in a child process: what it is to do, and on which file.
 const CHILD: &str = "CAUSAL_VAULT_BENCH_CHILD";
+
+/// Threads that verify.
+const THREADS: [usize; 2] = [1, 2];
 
 fn main() {
     if let Ok(task) = std::env::var(CHILD) {
@@ -24,15 +30,11 @@ fn main() {
         let vault = filled::vault(&folder.file("vault"), events);
         let baseline = filled::baseline(&folder.file("baseline"), events);
         let usual = |n| time(|| (0..n).for_each(|_| assert_eq!(baseline.verify() as u64, events)));
-        let whole = |n| {
-            time(|| {
-                for _ in 0..n {
-                    let report = vault.verify(&[]).unwrap();
-                    assert!(report.is_intact() && report.tree.size == events);
-                }
-            })
-        };
-        report.race(&mut group, race(format!("verify {events}"), events, Some(1.2)), usual, whole);
+        for threads in THREADS {
+            let work = format!("verify {events}, {threads} thread(s)");
+            let reach = (threads == 2).then_some(1.2);
+            report.race(&mut group, race(work, events, reach), usual, whole(&vault, events, threads));
+        }
         if events <= 100_000 {
             let log =
                 |n| time(|| (0..n).for_each(|_| WriterLog::verify(vault.backend(), "conv:demo", "alice").unwrap()));
@@ -50,13 +52,14 @@ fn main() {
             }
         }
         drop((vault, baseline));
-        for task in ["vault", "baseline"] {
+        for task in ["vault, 1 thread", "vault, 2 threads", "baseline"] {
             memory.push((events, task, peak(task, &folder)));
         }
     }
     let events = size(100_000, 1_000) as u64;
+    signed(&mut report, &mut group, events);
     let (folder, vault) = (Folder::new(), Vault::in_memory().unwrap());
-    filled::fill(&vault, events);
+    filled::fill(&vault.named_writer("alice").unwrap(), events);
     let baseline = filled::baseline(&folder.file("baseline"), events);
     report.race(
         &mut group,
@@ -73,6 +76,31 @@ fn main() {
     }
 }
 
+/// Every entry signed, against the usual way, which signs nothing.
+fn signed(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, events: u64) {
+    let folder = Folder::new();
+    let baseline = filled::baseline(&folder.file("baseline"), events);
+    let vault = Vault::builder().durability(Durability::Fast).open(folder.file("vault")).unwrap();
+    filled::fill(&vault.writer(SigningKey::from_bytes(&[7; 32])).unwrap(), events);
+    for threads in THREADS {
+        let usual = |n| time(|| (0..n).for_each(|_| assert_eq!(baseline.verify() as u64, events)));
+        let work = format!("verify {events} signed, {threads} thread(s)");
+        report.race(group, race(work, events, None), usual, whole(&vault, events, threads));
+    }
+}
+
+/// Verifies everything, as often as it is told.
+fn whole(vault: &Vault, events: u64, threads: usize) -> impl Fn(u64) -> Duration {
+    move |n| {
+        time(|| {
+            for _ in 0..n {
+                let report = vault.verifier().threads(threads).run().unwrap();
+                assert!(report.is_intact() && report.tree.size == events);
+            }
+        })
+    }
+}
+
 fn race(work: String, events: u64, reach: Option<f64>) -> Race {
     Race { work, samples: 10, units: events, reach }
 }
@@ -80,7 +108,7 @@ fn race(work: String, events: u64, reach: Option<f64>) -> Race {
 /// The peak resident memory of a process that does nothing but verify.
 fn peak(task: &str, folder: &Folder) -> Option<u64> {
     let child = Command::new(std::env::current_exe().unwrap())
-        .env(CHILD, format!("{task} {}", folder.file(task).display()))
+        .env(CHILD, format!("{task}|{}", folder.file(task.split(',').next().unwrap()).display()))
         .output()
         .unwrap();
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
@@ -88,8 +116,12 @@ fn peak(task: &str, folder: &Folder) -> Option<u64> {
 }
 
 fn child(task: &str) {
-    match task.split_once(' ').unwrap() {
-        ("vault", path) => assert!(Vault::open(path).unwrap().verify(&[]).unwrap().is_intact()),
+    let verify = |path, threads| {
+        assert!(Vault::open(path).unwrap().verifier().threads(threads).run().unwrap().is_intact());
+    };
+    match task.split_once('|').unwrap() {
+        ("vault, 1 thread", path) => verify(path, 1),
+        ("vault, 2 threads", path) => verify(path, 2),
         (_, path) => assert!(Baseline::open(path.as_ref(), Durability::Fast).verify() > 0),
     }
     // Linux only; elsewhere nothing is printed.

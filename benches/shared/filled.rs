@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use causal_vault::{Durability, Event, Vault};
+use causal_vault::{Durability, Event, Vault, Writer};
 
 use super::{Baseline, payload};
 
@@ -12,17 +12,16 @@ const BYTES: usize = 256;
 /// A vault with this many unsigned events of one log.
 pub(crate) fn vault(path: &Path, events: u64) -> Vault {
     let vault = Vault::builder().durability(Durability::Fast).open(path).unwrap();
-    fill(&vault, events);
+    fill(&vault.named_writer("alice").unwrap(), events);
     vault
 }
 
-/// Commits this many events as `alice`.
-pub(crate) fn fill(vault: &Vault, events: u64) {
-    let alice = vault.named_writer("alice").unwrap();
+/// Commits this many events.
+pub(crate) fn fill(writer: &Writer, events: u64) {
     for first in (0..events).step_by(BATCH) {
         let numbers = first..events.min(first + BATCH as u64);
         let batch = numbers.map(|number| Event::raw("note", payload(number, BYTES)).stream("conv:demo"));
-        alice.commit_batch(batch).unwrap();
+        writer.commit_batch(batch).unwrap();
     }
 }
 
