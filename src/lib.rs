@@ -108,9 +108,10 @@ pub use edge::{ImportReport, ImportedLog, import_agent_store, verify_agent_store
 pub use uuid::Uuid;
 pub use vault::{
     CheckpointSchedule, CheckpointSink, Cursor, Event, EventHeader, EventId, EventKey, Events, FileSink, Filter,
-    Lineage, Position, Receipt, StoredEvent, Vault, VaultBuilder, VaultTransaction, WatchOptions, Watcher, Writer,
+    Lineage, Outcome, Position, Receipt, StoredEvent, Vault, VaultBuilder, VaultTransaction, WatchOptions, Watcher,
+    Writer,
 };
-pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, limits};
+pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, UnknownEvent, limits};
 
 /// The README's code runs as a test.
 #[cfg(doctest)]

@@ -16,6 +16,7 @@ pub(crate) use listen::Deaf;
 pub use listen::Listen;
 pub use policy::{BackendKind, Durability, StorePolicy};
 pub(crate) use sql::Sql;
+pub(crate) use sqlite::is_failed_io;
 pub use sqlite::{SqliteBackend, SqliteOptions};
 pub(crate) use value::columns;
 pub use value::{Row, Value, ValueRef};
@@ -101,6 +102,12 @@ pub trait Backend: Send + Sync {
     /// A place to wait for commits of others. The default hears nothing: whoever waits there has to look often.
     fn listen(&self) -> Box<dyn Listen> {
         Box::new(Deaf::default())
+    }
+
+    /// Whether this thread has no transaction open, neither one of [`begin`](Self::begin) nor one of the caller's own.
+    /// While a backend does not say so, a commit shares its transaction with no other thread's.
+    fn is_idle(&self) -> bool {
+        false
     }
 
     /// Looks at whatever this engine must guarantee before a vault may live in it, such as its version and its journal

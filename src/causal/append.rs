@@ -81,11 +81,11 @@ impl<'t> Appender<'t> {
         }
         let parents = self.resolve(&draft.parents)?;
         let writer = author.identity.id();
-        let LogHead { id: log, stream, epoch, genesis, last } = self.log(author, draft.stream)?;
+        let LogHead { id: log, stream, epoch, genesis, last } = self.log(author, &draft.stream)?;
         let found = last.map_or(0, |last| last.seq);
         if let Some(expected) = draft.expected_seq.filter(|expected| *expected != found) {
             return Err(StoreError::HeadMoved {
-                stream: draft.stream.to_owned(),
+                stream: draft.stream.clone().into_owned(),
                 writer: author.identity.label().to_string(),
                 expected,
                 found,
@@ -101,14 +101,14 @@ impl<'t> Appender<'t> {
         let bytes = EntryV1 {
             realm: self.known.realm,
             tenant: self.tenant,
-            stream: draft.stream,
+            stream: &draft.stream,
             writer,
             epoch,
             seq,
             prev,
             lamport,
             parents: parents.iter().map(|parent| parent.hash).collect(),
-            kind: draft.kind,
+            kind: &draft.kind,
             ts_ms: draft.ts_ms,
             event_id,
             scheme: Scheme::Plain,
@@ -126,7 +126,7 @@ impl<'t> Appender<'t> {
             causal_hash(&draft.digest, &parents.iter().map(|parent| parent.causal).collect::<SmallVec<[_; 4]>>());
         let stored_causal = (!parents.is_empty()).then_some(causal);
         let event_key = event_id::key(&event_id, position);
-        let kind = self.kind(draft.kind)?;
+        let kind = self.kind(&draft.kind)?;
 
         self.failed = true;
         let payload = self.store_payload(draft)?;
@@ -142,7 +142,7 @@ impl<'t> Appender<'t> {
         self.failed = false;
 
         let link = Link { id, seq, lamport, hash, causal };
-        self.known.advance(&writer, draft.stream, link);
+        self.known.advance(&writer, &draft.stream, link);
         match &author.signing {
             Signing::Last(signer) => drop(self.unsigned.insert(log, (Arc::clone(signer), link))),
             Signing::Each(_) | Signing::Never => drop(self.unsigned.remove(&log)),

@@ -33,8 +33,8 @@ pub(crate) enum Signing {
 
 /// One event to be appended.
 pub(crate) struct Draft<'a> {
-    pub(crate) stream: &'a str,
-    pub(crate) kind: &'a str,
+    pub(crate) stream: Cow<'a, str>,
+    pub(crate) kind: Cow<'a, str>,
     pub(crate) payload: Cow<'a, [u8]>,
     pub(crate) digest: PayloadDigest,
     pub(crate) ts_ms: i64,
@@ -50,10 +50,15 @@ pub(crate) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     /// An event without parents, extensions or attachments.
-    pub(crate) fn new(stream: &'a str, kind: &'a str, payload: impl Into<Cow<'a, [u8]>>, limit: usize) -> Result<Self> {
-        check_name("stream", stream)?;
-        check_name("kind", kind)?;
-        let payload = payload.into();
+    pub(crate) fn new(
+        stream: impl Into<Cow<'a, str>>,
+        kind: impl Into<Cow<'a, str>>,
+        payload: impl Into<Cow<'a, [u8]>>,
+        limit: usize,
+    ) -> Result<Self> {
+        let (stream, kind, payload) = (stream.into(), kind.into(), payload.into());
+        check_name("stream", &stream)?;
+        check_name("kind", &kind)?;
         check_payload("the payload", payload.len(), limit)?;
         Ok(Self {
             stream,

@@ -40,20 +40,13 @@ impl Default for Bells {
 }
 
 impl Bells {
-    /// Commits, and announces what was committed.
-    pub(super) fn commit(
-        &self,
-        headers: &[EventHeader],
-        head: Option<TreeHead>,
-        commit: impl FnOnce() -> Result<()>,
-    ) -> Result<()> {
+    /// Commits what is then to be [rung](Self::ring).
+    pub(super) fn commit(&self, headers: &[EventHeader], commit: impl FnOnce() -> Result<()>) -> Result<()> {
         let mut own = self.own.lock();
         commit()?;
         if self.has_watcher() && own.len() < OWN_MAX {
             own.extend(headers.iter().map(|header| (header.position, header.hash)));
         }
-        drop(own);
-        self.ring(headers, head);
         Ok(())
     }
 

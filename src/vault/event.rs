@@ -238,19 +238,21 @@ impl Event {
     }
 
     /// Checks it against the limits and hashes its payload.
-    pub(crate) fn draft(&self, limit: usize) -> Result<Draft<'_>> {
-        let stream = self.stream.as_deref().ok_or_else(|| StoreError::Invalid {
-            what: "event",
-            reason: format!("the event of kind {:?} has no stream; name one with .stream(..)", self.kind),
-        })?;
-        let mut draft = Draft::new(stream, &self.kind, self.payload.as_slice(), limit)?
+    pub(crate) fn draft(self, limit: usize) -> Result<Draft<'static>> {
+        let Some(stream) = self.stream else {
+            return Err(StoreError::Invalid {
+                what: "event",
+                reason: format!("the event of kind {:?} has no stream; name one with .stream(..)", self.kind),
+            });
+        };
+        let mut draft = Draft::new(stream, self.kind, self.payload, limit)?
             .identified(self.id)
-            .with_parents(self.parents.as_slice())?
+            .with_parents(self.parents)?
             .with_extensions(&self.extensions)?;
         if let Some(timestamp) = self.timestamp {
             draft.ts_ms = timestamp;
         }
         draft.expected_seq = self.expected_seq;
-        self.attachments.iter().try_fold(draft, |draft, bytes| draft.attach(bytes.as_slice(), limit))
+        self.attachments.into_iter().try_fold(draft, |draft, bytes| draft.attach(bytes, limit))
     }
 }

@@ -9,6 +9,8 @@ use parking_lot::Mutex;
 
 use super::bell::Bells;
 use super::builder::VaultBuilder;
+use super::group::Group;
+use super::outcome::Health;
 use crate::backend::Backend;
 use crate::causal::known::Known;
 use crate::causal::merkle::Frontier;
@@ -47,6 +49,7 @@ pub struct Vault {
 struct Shared {
     bells: Bells,
     known: Mutex<Option<Known>>,
+    group: Group,
 }
 
 /// What the handles of all tenants share.
@@ -55,6 +58,7 @@ struct Store {
     realm: Realm,
     settings: Settings,
     catalogue: Catalogue,
+    health: Health,
     tenants: Mutex<HashMap<Arc<str>, Arc<Shared>>>,
 }
 
@@ -117,7 +121,14 @@ impl Vault {
     }
 
     pub(super) fn new(db: Box<dyn Backend>, realm: Realm, settings: Settings, tenant: &str) -> Self {
-        let store = Store { db, realm, settings, catalogue: Catalogue::default(), tenants: Mutex::default() };
+        let store = Store {
+            db,
+            realm,
+            settings,
+            catalogue: Catalogue::default(),
+            health: Health::default(),
+            tenants: Mutex::default(),
+        };
         Self::handle(Arc::new(store), tenant)
     }
 
@@ -249,6 +260,19 @@ impl Vault {
 
     pub(super) fn bells(&self) -> &Bells {
         &self.shared.bells
+    }
+
+    pub(super) fn group(&self) -> &Group {
+        &self.shared.group
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        &self.store.health
+    }
+
+    /// Forgets what was kept in memory of every tenant.
+    pub(super) fn forget(&self) {
+        self.store.tenants.lock().values().for_each(|shared| *shared.known.lock() = None);
     }
 
     /// What the last transaction left for the next; without it, that one reads again.

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use uuid::Uuid;
+
 use super::event::Event;
 use super::header::EventHeader;
 use super::open::Vault;
@@ -12,8 +14,8 @@ use crate::backend::{Access, Row, Transaction, Value};
 use crate::causal::append::Appender;
 use crate::causal::draft::{Author, Draft, check_payload};
 use crate::causal::writer_log::{check_batch, check_batch_bytes};
-use crate::causal::{Extensions, PayloadDigest};
-use crate::words::{Result, StoreError};
+use crate::causal::{EntryHash, Extensions, PayloadDigest, TreeHead};
+use crate::words::{Result, StoreError, UnknownEvent};
 
 /// An open transaction on a vault: appends, and SQL on the consumer's own tables. See [`Vault::transaction`].
 ///
@@ -42,9 +44,16 @@ pub struct VaultTransaction<'t> {
 #[derive(Default)]
 struct Committed {
     headers: Vec<EventHeader>,
-    events: usize,
+    appended: Vec<(Uuid, EntryHash)>,
     payloads: usize,
     bytes: usize,
+}
+
+/// What is to be announced once a transaction is committed.
+#[derive(Default)]
+pub(super) struct News {
+    pub(super) headers: Vec<EventHeader>,
+    pub(super) head: Option<TreeHead>,
 }
 
 impl Vault {
@@ -76,17 +85,22 @@ impl Vault {
         &self,
         body: impl FnOnce(&VaultTransaction<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        self.transact(body)
+        let (value, news) = self.store_events(body)?;
+        self.bells().ring(&news.headers, news.head);
+        Ok(value)
     }
 
-    pub(super) fn transact<T, E: From<StoreError>>(
+    /// Runs `body` in a transaction and commits it; the caller rings.
+    pub(super) fn store_events<T, E: From<StoreError>>(
         &self,
         body: impl FnOnce(&VaultTransaction<'_>) -> std::result::Result<T, E>,
-    ) -> std::result::Result<T, E> {
+    ) -> std::result::Result<(T, News), E> {
+        self.health().check()?;
         let sql = self.db().begin(Access::Write)?;
         self.catalogue().check(&*sql)?;
         let known = self.known().lock().take();
-        let appender = Appender::open(&*sql, self.tenant(), self.settings().inline_bytes, known)?;
+        let appender = Appender::open(&*sql, self.tenant(), self.settings().inline_bytes, known);
+        let appender = self.health().heed(appender)?;
         let tx = VaultTransaction {
             vault: self,
             sql: &*sql,
@@ -99,13 +113,19 @@ impl Vault {
         // What the caller's own transaction may still take back is no head to remember.
         let is_told = sql.is_outermost() && self.heads().subscribers() > 0;
         let head = if is_told { appender.new_head() } else { None };
-        let known = appender.finish()?.filter(|_| sql.is_outermost());
-        self.bells().commit(&committed.into_inner().headers, head, || {
-            sql.commit()?;
+        let known = self.health().heed(appender.finish())?.filter(|_| sql.is_outermost());
+        let Committed { headers, appended, .. } = committed.into_inner();
+        self.bells().commit(&headers, || {
+            self.health().commit(sql, || {
+                appended
+                    .iter()
+                    .map(|(event_id, hash)| UnknownEvent { event_id: *event_id, entry_hash: hash.to_hex() })
+                    .collect()
+            })?;
             *self.known().lock() = known;
             Ok(())
         })?;
-        Ok(value)
+        Ok((value, News { headers, head }))
     }
 }
 
@@ -163,9 +183,9 @@ impl VaultTransaction<'_> {
         check_payload("the payload", bytes.len(), self.vault.settings().payload_bytes)?;
         let mut committed = self.committed.borrow_mut();
         let (payloads, total) = (committed.payloads + 1, committed.bytes + bytes.len());
-        check_batch_bytes(committed.events + payloads, total)?;
+        check_batch_bytes(committed.appended.len() + payloads, total)?;
         let digest = PayloadDigest::of(bytes);
-        self.appender.borrow().put_payload(&digest, bytes)?;
+        self.vault.health().heed(self.appender.borrow().put_payload(&digest, bytes))?;
         (committed.payloads, committed.bytes) = (payloads, total);
         Ok(digest)
     }
@@ -182,7 +202,7 @@ impl VaultTransaction<'_> {
     /// ```
     pub fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
         check_statement(sql)?;
-        self.sql.exec(sql, params)
+        self.vault.health().heed(self.sql.exec(sql, params))
     }
 
     /// Runs one query on the consumer's own tables.
@@ -197,7 +217,7 @@ impl VaultTransaction<'_> {
     /// ```
     pub fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
         check_statement(sql)?;
-        self.sql.query(sql, params)
+        self.vault.health().heed(self.sql.query(sql, params))
     }
 
     pub(super) fn sql(&self) -> &dyn Transaction {
@@ -210,11 +230,12 @@ impl VaultTransaction<'_> {
 
     pub(super) fn append_draft(&self, author: &Author, draft: &Draft<'_>) -> Result<Receipt> {
         let mut committed = self.committed.borrow_mut();
-        let (events, bytes) = (committed.events + 1, committed.bytes + draft.bytes());
+        let (events, bytes) = (committed.appended.len() + 1, committed.bytes + draft.bytes());
         check_batch(events, bytes)?;
         check_batch_bytes(events + committed.payloads, bytes)?;
-        let appended = self.appender.borrow_mut().append(author, draft)?;
-        (committed.events, committed.bytes) = (events, bytes);
+        let appended = self.vault.health().heed(self.appender.borrow_mut().append(author, draft))?;
+        committed.appended.push((appended.event_id, appended.reference.hash));
+        committed.bytes = bytes;
         let receipt = Receipt::from(&appended);
         if appended.is_new && self.vault.bells().is_watched() {
             committed.headers.push(EventHeader {
@@ -222,7 +243,7 @@ impl VaultTransaction<'_> {
                 parents: appended.parents,
                 timestamp: draft.ts_ms,
                 digest: appended.causal,
-                kind: draft.kind.into(),
+                kind: (&*draft.kind).into(),
                 stream: appended.reference.stream,
                 writer: receipt.writer,
                 writer_name: author.identity.label(),

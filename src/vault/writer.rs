@@ -98,6 +98,9 @@ impl Writer {
 
     /// Commits one event: when it returns, the event is stored at the vault's durability.
     ///
+    /// Commits that other threads ask for meanwhile share the next transaction and its flush, up to 4,096 of them and
+    /// 16 MiB; each succeeds or fails by itself. A commit that is alone waits for nobody.
+    ///
     /// ```
     /// use causal_vault::{Event, Vault};
     ///
@@ -108,7 +111,7 @@ impl Writer {
     /// ```
     pub fn commit(&self, event: Event) -> Result<Receipt> {
         let draft = event.draft(self.vault.settings().payload_bytes)?;
-        self.vault.transact(|tx| tx.append_draft(&self.author, &draft))
+        self.vault.commit_in_group(&self.author, draft)
     }
 
     /// Commits several events in one transaction: all of them, or none. At most 4,096 and 16 MiB.
@@ -123,10 +126,9 @@ impl Writer {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn commit_batch(&self, events: impl IntoIterator<Item = Event>) -> Result<Vec<Receipt>> {
-        let events: Vec<Event> = events.into_iter().collect();
-        let drafts =
-            events.iter().map(|event| event.draft(self.vault.settings().payload_bytes)).collect::<Result<Vec<_>>>()?;
-        self.vault.transact(|tx| drafts.iter().map(|draft| tx.append_draft(&self.author, draft)).collect())
+        let limit = self.vault.settings().payload_bytes;
+        let drafts = events.into_iter().map(|event| event.draft(limit)).collect::<Result<Vec<_>>>()?;
+        self.vault.transaction(|tx| drafts.iter().map(|draft| tx.append_draft(&self.author, draft)).collect())
     }
 
     pub(super) fn author(&self) -> &Author {

@@ -1,12 +1,10 @@
 //! The one public error.
 
-use std::error::Error;
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::engine::EngineError;
 use super::rule::ChainRule;
 
 /// The result of every fallible call of this crate.
@@ -250,6 +248,15 @@ pub enum StoreError {
         name: String,
     },
 
+    /// A write or a flush has failed on this vault before, and nothing more is appended until it is
+    /// [reopened](crate::Vault::reopen).
+    #[error("a write or a flush of this vault has failed, and it appends nothing more; call reopen: {cause}")]
+    Poisoned {
+        /// What failed.
+        #[source]
+        cause: Box<StoreError>,
+    },
+
     /// The transaction is not open any more.
     #[error(
         "{path}: the transaction has already ended: the engine rolled it back after a failed write, or the caller's own SQL did; drop it and begin again"
@@ -262,6 +269,17 @@ pub enum StoreError {
     /// A [`Signer`](crate::Signer) did not sign.
     #[error("the signer failed: {0}; nothing was stored")]
     Signer(String),
+
+    /// The commit itself failed: the events may be stored or not. [`resolve`](crate::Vault::resolve) tells for each, and
+    /// committing the same events again under these ids is safe.
+    #[error("the commit failed, and its {} events may be stored or not; resolve them by id: {cause}", events.len())]
+    UnknownOutcome {
+        /// All events of the transaction.
+        events: Vec<UnknownEvent>,
+        /// Why the commit failed.
+        #[source]
+        cause: Box<StoreError>,
+    },
 
     /// A parent is not an entry of this tenant's timeline.
     #[error("parent {reference} does not exist in tenant {tenant:?}; commit it first")]
@@ -316,10 +334,18 @@ pub enum ErrorKind {
 }
 
 impl StoreError {
+    /// The events that may be stored or not: none, but for [`UnknownOutcome`](Self::UnknownOutcome).
+    pub fn unknown_events(&self) -> &[UnknownEvent] {
+        match self {
+            Self::UnknownOutcome { events, .. } => events,
+            _ => &[],
+        }
+    }
+
     /// What a caller can do about this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Backend(_) | Self::Signer(_) => ErrorKind::Backend,
+            Self::Backend(_) | Self::Poisoned { .. } | Self::Signer(_) => ErrorKind::Backend,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Engine(engine) => engine.kind,
             Self::ImportRefused { cause, .. } => cause.kind(),
@@ -336,6 +362,7 @@ impl StoreError {
             Self::DuplicateParent { .. } | Self::Invalid { .. } | Self::InvalidName { .. } => ErrorKind::Invalid,
             Self::FileRefused { .. } => ErrorKind::Denied,
             Self::Limit { .. } => ErrorKind::Limit,
+            Self::UnknownOutcome { .. } => ErrorKind::UnknownOutcome,
             Self::NotFound { .. } | Self::UnknownParent { .. } => ErrorKind::NotFound,
             Self::NetworkFileSystem { .. } | Self::NewerFormat { .. } | Self::Unsupported { .. } => {
                 ErrorKind::Unsupported
@@ -344,47 +371,19 @@ impl StoreError {
     }
 }
 
-/// A failure of the database engine, with its own error kept as the [source](Error::source).
-///
-/// Two are equal when they have the same kind, code and message.
+/// An event of which it is not known whether it is stored. See [`StoreError::UnknownOutcome`].
 ///
 /// ```
-/// use causal_vault::{Backend, ErrorKind, SqliteBackend, StoreError};
+/// use causal_vault::{StoreError, UnknownEvent};
 ///
-/// let db = SqliteBackend::in_memory()?;
-/// let error = db.query("SELECT * FROM missing", &[]).unwrap_err();
-/// assert_eq!(error.kind(), ErrorKind::Backend);
-/// assert!(matches!(error, StoreError::Engine(engine) if engine.message.contains("no such table")));
-/// # Ok::<(), StoreError>(())
+/// let cause = Box::new(StoreError::Backend("the wire broke".into()));
+/// let error = StoreError::UnknownOutcome { events: Vec::new(), cause };
+/// assert!(error.unknown_events().is_empty());
 /// ```
-#[derive(Clone, Debug)]
-pub struct EngineError {
-    /// Which engine, such as `SQLite`.
-    pub engine: &'static str,
-    /// What a caller can do about it.
-    pub kind: ErrorKind,
-    /// The engine's own code; SQLite's extended result code.
-    pub code: i64,
-    /// The engine's message, and what to do where that is known.
-    pub message: String,
-    /// The engine's error.
-    pub source: Option<Arc<dyn Error + Send + Sync>>,
-}
-
-impl fmt::Display for EngineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} error {}: {}", self.engine, self.code, self.message)
-    }
-}
-
-impl Error for EngineError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
-    }
-}
-
-impl PartialEq for EngineError {
-    fn eq(&self, other: &Self) -> bool {
-        (self.engine, self.kind, self.code, &self.message) == (other.engine, other.kind, other.code, &other.message)
-    }
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownEvent {
+    /// The event's id.
+    pub event_id: Uuid,
+    /// The hash of the entry that it is, if it is stored, in hex.
+    pub entry_hash: String,
 }

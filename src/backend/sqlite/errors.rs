@@ -6,6 +6,9 @@ use rusqlite::{Connection, Error, ErrorCode, ffi};
 
 use crate::words::{EngineError, ErrorKind, StoreError};
 
+/// What errors call it.
+const ENGINE: &str = "SQLite";
+
 /// Names the database, which SQLite seldom does, and says for how long a lock was waited for.
 pub(super) fn explain(conn: &Connection, name: &str, error: Error) -> StoreError {
     let extended = error.sqlite_error().map(|error| error.extended_code);
@@ -65,12 +68,19 @@ fn from_sqlite(error: Error) -> StoreError {
     };
     let message = if hint.is_empty() { error.to_string() } else { format!("{error} ({hint})") };
     StoreError::Engine(EngineError {
-        engine: "SQLite",
+        engine: ENGINE,
         kind,
         code: i64::from(code),
         message,
         source: Some(Arc::new(error)),
     })
+}
+
+/// Whether a file could not be read, written or flushed, or was found damaged.
+pub(crate) fn is_failed_io(error: &StoreError) -> bool {
+    let StoreError::Engine(engine) = error else { return false };
+    let primary = i32::try_from(engine.code & 0xff).unwrap_or_default();
+    engine.engine == ENGINE && [ffi::SQLITE_IOERR, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB].contains(&primary)
 }
 
 impl From<Error> for StoreError {

@@ -19,6 +19,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 use thread_local::ThreadLocal;
 
+pub(crate) use errors::is_failed_io;
 pub use options::SqliteOptions;
 
 use self::options::Place;
@@ -211,6 +212,10 @@ impl Backend for SqliteBackend {
 
     fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
         self.session()?.visit(sql, params, visit)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.session().is_ok_and(|session| session.open().is_none() && session.is_idle())
     }
 
     #[cfg(target_os = "linux")]

@@ -1,0 +1,389 @@
+//! Group commit: commits that are asked for while another is under way share the next transaction and its flush.
+//!
+//! The thread that comes first leads: it commits for all that wait, and then names one of those who came meanwhile to lead
+//! the next group. There is no thread of our own, and no timer.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::thread;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::header::EventHeader;
+use super::open::Vault;
+use super::receipt::Receipt;
+use super::transaction::{News, VaultTransaction};
+use crate::causal::TreeHead;
+use crate::causal::draft::{Author, Draft};
+use crate::words::limits::{BATCH_BYTES, BATCH_EVENTS};
+use crate::words::{ErrorKind, Result, StoreError, UnknownEvent};
+
+/// The commits of one tenant.
+#[derive(Default)]
+pub(super) struct Group {
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    is_led: bool,
+    waiting: VecDeque<Arc<Member>>,
+}
+
+/// One commit.
+struct Member {
+    author: Author,
+    draft: Draft<'static>,
+    seat: Mutex<Seat>,
+    called: Condvar,
+}
+
+/// What an append came to: a receipt that holds once the transaction is committed, a refusal, or a panic of the signer.
+type Answer = thread::Result<Result<Receipt>>;
+
+enum Seat {
+    Waiting,
+    Leading,
+    Answered(thread::Result<Result<Stored>>),
+}
+
+/// A commit's receipt and what its thread is to announce. The last of a group tells the head.
+struct Stored {
+    receipt: Receipt,
+    header: Option<EventHeader>,
+    head: Option<Arc<TreeHead>>,
+}
+
+impl Vault {
+    /// Commits one event, in a transaction that it may share with those of other threads.
+    pub(super) fn commit_in_group(&self, author: &Author, draft: Draft<'static>) -> Result<Receipt> {
+        // What is asked for within an open transaction belongs to it: no other thread can commit it.
+        if !self.db().is_idle() {
+            return self.transaction(|tx| tx.append_draft(author, &draft));
+        }
+        let member =
+            Arc::new(Member { author: author.clone(), draft, seat: Mutex::new(Seat::Waiting), called: Condvar::new() });
+        if !self.group().joins(&member) || member.is_called_to_lead() {
+            self.commit_for_all(&mut Lead::new(self.group(), &member));
+        }
+        // Outside of every lock, and on this member's own thread: what its signer has panicked with, and what it rings.
+        let stored = member.answer().unwrap_or_else(|panic| resume_unwind(panic))?;
+        self.bells().ring(stored.header.as_slice(), stored.head.and_then(Arc::into_inner));
+        Ok(stored.receipt)
+    }
+
+    /// Answers every member.
+    fn commit_for_all(&self, lead: &mut Lead<'_>) {
+        let mut answers = Vec::new();
+        lead.fill();
+        // A signer is the caller's code.
+        let stored = catch_unwind(AssertUnwindSafe(|| {
+            self.store_events(|tx| {
+                while let Some(member) = lead.member(answers.len()) {
+                    answers.push(member.append(tx)?);
+                }
+                let stored = answers.iter().any(|answer| matches!(answer, Ok(Ok(_))));
+                if stored { Ok(()) } else { Err(StoreError::Backend("nothing to commit".to_owned())) }
+            })
+        }));
+        let is_refused =
+            answers.len() == lead.members.len() && !answers.iter().any(|answer| matches!(answer, Ok(Ok(_))));
+        match stored {
+            Ok(Ok(((), news))) => lead.answer(answers, news),
+            Ok(Err(_)) if is_refused => lead.answer(answers, News::default()),
+            Ok(Err(StoreError::UnknownOutcome { cause, .. })) => {
+                let unknown = |receipt: Receipt| StoreError::UnknownOutcome {
+                    events: vec![UnknownEvent { event_id: receipt.id.into(), entry_hash: receipt.hash.to_hex() }],
+                    cause: cause.clone(),
+                };
+                let answers = answers.into_iter().map(|answer| answer.map(|receipt| Err(unknown(receipt?))));
+                lead.answer(answers.collect(), News::default());
+            }
+            // They have waited for the lock as long as the leader has.
+            Ok(Err(error)) if error.kind() == ErrorKind::Busy || lead.members.len() == 1 => {
+                lead.members.drain(..).for_each(|member| member.be_told(Ok(Err(error.clone()))));
+            }
+            Err(panic) if lead.members.len() == 1 => {
+                lead.members.drain(..).zip([panic]).for_each(|(member, panic)| member.be_told(Err(panic)));
+            }
+            // Nothing is stored, and one of them is to blame.
+            Ok(Err(_)) | Err(_) => {
+                while let Some(member) = lead.members.pop_front() {
+                    self.commit_for_all(&mut Lead::alone(member));
+                }
+            }
+        }
+    }
+}
+
+/// The one thread that commits, for the members it has. Dropped, it names the next.
+struct Lead<'a> {
+    /// Where members come from, and the next leader.
+    group: Option<&'a Group>,
+    members: VecDeque<Arc<Member>>,
+    bytes: usize,
+}
+
+impl<'a> Lead<'a> {
+    fn new(group: &'a Group, member: &Arc<Member>) -> Self {
+        Self { group: Some(group), bytes: member.draft.bytes(), members: VecDeque::from([Arc::clone(member)]) }
+    }
+
+    fn alone(member: Arc<Member>) -> Self {
+        Self { group: None, bytes: member.draft.bytes(), members: VecDeque::from([member]) }
+    }
+
+    /// Takes in who waits, as far as one transaction holds them.
+    fn fill(&mut self) {
+        let Some(group) = self.group else { return };
+        let mut queue = group.queue.lock();
+        while let Some(next) = queue.waiting.front() {
+            let bytes = self.bytes + next.draft.bytes();
+            if self.members.len() == BATCH_EVENTS || bytes > BATCH_BYTES {
+                break;
+            }
+            self.bytes = bytes;
+            self.members.extend(queue.waiting.pop_front());
+        }
+    }
+
+    /// Looks once more for others when its members are through.
+    fn member(&mut self, index: usize) -> Option<Arc<Member>> {
+        if index == self.members.len() {
+            self.fill();
+        }
+        self.members.get(index).cloned()
+    }
+
+    /// The last of those that announce an event tells the head as well.
+    fn answer(&mut self, answers: Vec<Answer>, news: News) {
+        let mut headers = news.headers.into_iter().peekable();
+        let head = news.head.map(Arc::new);
+        // Every member has its share of the head before the first can give its own back.
+        let shares: Vec<_> =
+            answers.iter().map(|answer| head.clone().filter(|_| matches!(answer, Ok(Ok(_))))).collect();
+        drop(head);
+        for ((member, answer), head) in self.members.drain(..).zip(answers).zip(shares) {
+            member.be_told(answer.map(|receipt| {
+                let receipt = receipt?;
+                let header = headers.next_if(|header| receipt.is_new && header.position == receipt.position);
+                Ok(Stored { receipt, header, head })
+            }));
+        }
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        for member in self.members.drain(..) {
+            let cause = Box::new(StoreError::Backend("the thread that committed for several panicked".to_owned()));
+            member.be_told(Ok(Err(StoreError::UnknownOutcome { events: Vec::new(), cause })));
+        }
+        let Some(group) = self.group else { return };
+        let mut queue = group.queue.lock();
+        match queue.waiting.pop_front() {
+            Some(next) => next.take(Seat::Leading),
+            None => queue.is_led = false,
+        }
+    }
+}
+
+impl Group {
+    /// Queues the member, or returns false: then it leads.
+    fn joins(&self, member: &Arc<Member>) -> bool {
+        let mut queue = self.queue.lock();
+        let is_led = std::mem::replace(&mut queue.is_led, true);
+        if is_led {
+            queue.waiting.push_back(Arc::clone(member));
+        }
+        is_led
+    }
+}
+
+impl Member {
+    /// An error that only this member is to blame for is its answer; after any other, nothing of the group is left.
+    fn append(&self, tx: &VaultTransaction<'_>) -> Result<Answer> {
+        match catch_unwind(AssertUnwindSafe(|| tx.append_draft(&self.author, &self.draft))) {
+            Ok(Err(error)) if !is_refusal(&error) => Err(error),
+            answer => Ok(answer),
+        }
+    }
+
+    fn be_told(&self, answer: thread::Result<Result<Stored>>) {
+        self.take(Seat::Answered(answer));
+    }
+
+    fn take(&self, seat: Seat) {
+        *self.seat.lock() = seat;
+        self.called.notify_one();
+    }
+
+    /// Waits to be told the answer, or to lead.
+    fn is_called_to_lead(&self) -> bool {
+        let mut seat = self.seat.lock();
+        self.called.wait_while(&mut seat, |seat| matches!(seat, Seat::Waiting));
+        matches!(*seat, Seat::Leading)
+    }
+
+    fn answer(&self) -> thread::Result<Result<Stored>> {
+        match std::mem::replace(&mut *self.seat.lock(), Seat::Waiting) {
+            Seat::Answered(answer) => answer,
+            Seat::Waiting | Seat::Leading => Ok(Err(StoreError::Backend("a commit was not answered".to_owned()))),
+        }
+    }
+}
+
+/// Whether an append was refused before it wrote anything, which leaves the transaction good for others.
+fn is_refusal(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::DuplicateParent { .. }
+            | StoreError::HeadMoved { .. }
+            | StoreError::IdempotencyConflict { .. }
+            | StoreError::Limit { .. }
+            | StoreError::Signer(_)
+            | StoreError::UnknownParent { .. }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread::{Scope, ScopedJoinHandle};
+
+    use super::*;
+    use crate::{Event, EventId, EventRef, Signer, SigningKey, Writer};
+
+    /// Says that it signs, and waits until it may; then it signs, or panics.
+    struct Gate(Mutex<mpsc::Sender<()>>, Mutex<mpsc::Receiver<()>>);
+
+    impl Signer for Gate {
+        fn public_key(&self) -> [u8; 32] {
+            SigningKey::from_bytes(&[7; 32]).public_key()
+        }
+
+        fn sign(&self, message: &[u8]) -> Result<[u8; 64]> {
+            self.0.lock().send(()).unwrap();
+            self.1.lock().recv().unwrap();
+            SigningKey::from_bytes(&[7; 32]).sign(message)
+        }
+    }
+
+    struct Panics;
+
+    impl Signer for Panics {
+        fn public_key(&self) -> [u8; 32] {
+            SigningKey::from_bytes(&[8; 32]).public_key()
+        }
+
+        fn sign(&self, _: &[u8]) -> Result<[u8; 64]> {
+            panic!("no key")
+        }
+    }
+
+    fn note(text: &str) -> Event {
+        Event::raw("note", text).stream("conv:demo")
+    }
+
+    type Commits<'s> = Vec<ScopedJoinHandle<'s, Result<Receipt>>>;
+
+    /// One commit leads and waits for its signer until the others wait behind it, in their order. Returns the leader's
+    /// receipt, what became of the others, and how many transactions it took.
+    fn together(vault: &Vault, others: Vec<(Writer, Event)>) -> (Receipt, Vec<thread::Result<Result<Receipt>>>, usize) {
+        let ((began, begun), (open, opened)) = (mpsc::channel(), mpsc::channel());
+        let leader = vault.writer(Gate(Mutex::new(began), Mutex::new(opened))).unwrap();
+        let heads = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&heads);
+        let _guard = vault.heads().subscribe_guarded(move |_: &TreeHead| *counted.lock() += 1);
+        let count = others.len();
+        let (first, rest) = std::thread::scope(|scope: &Scope<'_, '_>| {
+            let first = scope.spawn(move || leader.commit(note("leads")));
+            begun.recv().unwrap();
+            let mut rest = Commits::new();
+            for (writer, event) in others {
+                rest.push(scope.spawn(move || writer.commit(event)));
+                while vault.group().queue.lock().waiting.len() < rest.len() {
+                    thread::yield_now();
+                }
+            }
+            // A group that is rolled back signs again.
+            (0..2).for_each(|_| open.send(()).unwrap());
+            (first.join().unwrap().unwrap(), rest.into_iter().map(ScopedJoinHandle::join).collect::<Vec<_>>())
+        });
+        assert_eq!(rest.len(), count);
+        assert!(vault.verify(&[]).unwrap().is_intact());
+        assert!(!vault.group().queue.lock().is_led);
+        let transactions = *heads.lock();
+        (first, rest, transactions)
+    }
+
+    fn on_disk() -> (tempfile::TempDir, Vault) {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::open(folder.path().join("v")).unwrap();
+        (folder, vault)
+    }
+
+    #[test]
+    fn a_bad_event_and_a_panicking_signer_fail_alone_in_a_group_of_one_transaction() {
+        let (_folder, vault) = on_disk();
+        let alice = vault.named_writer("alice").unwrap();
+        let unknown =
+            EventRef { seq: 9, ..EventRef::from(&vault.named_writer("b").unwrap().commit(note("x")).unwrap()) };
+        let (_, rest, transactions) = together(
+            &vault,
+            vec![
+                (alice.clone(), note("one")),
+                (alice.clone(), note("stale").expect_seq(7)),
+                (vault.writer(Panics).unwrap(), note("never")),
+                (alice.clone(), note("orphan").parent(unknown)),
+                (alice, note("two").expect_seq(1)),
+            ],
+        );
+        let seqs: Vec<_> = rest.iter().map(|r| r.as_ref().ok().map(|r| r.as_ref().ok().map(|r| r.seq))).collect();
+        assert_eq!(seqs, [Some(Some(1)), Some(None), None, Some(None), Some(Some(2))]);
+        assert!(matches!(rest[1], Ok(Err(StoreError::HeadMoved { found: 1, expected: 7, .. }))));
+        assert!(matches!(rest[3], Ok(Err(StoreError::UnknownParent { .. }))));
+        assert_eq!((vault.tree_head().unwrap().size, transactions), (4, 1));
+    }
+
+    #[test]
+    fn a_signer_that_panics_when_the_transaction_ends_makes_every_member_commit_alone() {
+        let (_folder, vault) = on_disk();
+        let alice = vault.named_writer("alice").unwrap();
+        let last = vault.writer(Panics).unwrap().signing_last();
+        let (first, rest, transactions) =
+            together(&vault, vec![(alice.clone(), note("one")), (last, note("never")), (alice, note("two"))]);
+        assert!(rest[1].is_err());
+        assert_eq!(rest[0].as_ref().unwrap().as_ref().map(|receipt| receipt.seq), Ok(1));
+        assert_eq!(rest[2].as_ref().unwrap().as_ref().map(|receipt| receipt.seq), Ok(2));
+        assert_eq!((first.position.number(), vault.tree_head().unwrap().size, transactions), (1, 3, 3));
+    }
+
+    #[test]
+    fn members_of_one_group_with_the_same_id_share_a_receipt_or_conflict() {
+        let (_folder, vault) = on_disk();
+        let alice = vault.named_writer("alice").unwrap();
+        let event = note("once").id(EventId::new());
+        let other = Event::raw("other", "once").stream("conv:demo").id(EventId::from_bytes([5; 16]));
+        let same_id = note("once").id(EventId::from_bytes([5; 16]));
+        let commits = [event.clone(), event, other, same_id].map(|event| (alice.clone(), event));
+        let (_, rest, transactions) = together(&vault, commits.into());
+        let receipts: Vec<_> = rest.into_iter().map(thread::Result::unwrap).collect();
+        let first = receipts[0].clone().unwrap();
+        assert_eq!(receipts[1], Ok(Receipt { is_new: false, ..first.clone() }));
+        assert!(first.is_new);
+        assert!(matches!(receipts[3], Err(StoreError::IdempotencyConflict { differs: "kind", .. })));
+        assert_eq!((vault.tree_head().unwrap().size, transactions), (3, 1));
+    }
+
+    #[test]
+    fn a_group_takes_no_more_bytes_than_a_batch() {
+        let (_folder, vault) = on_disk();
+        let alice = vault.named_writer("alice").unwrap();
+        let large = (0..20).map(|_| (alice.clone(), Event::raw("large", vec![0; 1 << 20]).stream("conv:demo")));
+        let (_, rest, transactions) = together(&vault, large.collect());
+        assert!(rest.iter().all(|receipt| receipt.as_ref().unwrap().is_ok()));
+        assert_eq!((vault.tree_head().unwrap().size, transactions), (21, 2));
+    }
+}
