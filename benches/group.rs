@@ -40,7 +40,7 @@ fn threaded(criterion: &mut Criterion, report: &mut Report, threads: usize, reac
     let mut group = criterion.benchmark_group("group");
     report.race(
         &mut group,
-        Race { work: format!("{threads} threads"), samples: 30, units, reach: Some(reach) },
+        Race { work: format!("{threads} threads"), samples: 15, units, reach: Some(reach) },
         |turns| (0..turns).map(|_| commit(&lone, 1, threads * each)).sum(),
         |turns| (0..turns).map(|_| commit(&vault, threads, each)).sum(),
     );

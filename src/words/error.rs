@@ -335,6 +335,11 @@ pub enum ErrorKind {
 
 impl StoreError {
     /// The events that may be stored or not: none, but for [`UnknownOutcome`](Self::UnknownOutcome).
+    ///
+    /// ```
+    /// let error = causal_vault::StoreError::Backend("full".into());
+    /// assert!(error.unknown_events().is_empty());
+    /// ```
     pub fn unknown_events(&self) -> &[UnknownEvent] {
         match self {
             Self::UnknownOutcome { events, .. } => events,
