@@ -45,7 +45,7 @@ type Answer = thread::Result<Result<Receipt>>;
 enum Seat {
     Waiting,
     Leading,
-    Answered(thread::Result<Result<Stored>>),
+    Answered(Box<thread::Result<Result<Stored>>>),
 }
 
 /// A commit's receipt and what its thread is to announce. The last of a group tells the head.
@@ -211,7 +211,7 @@ impl Member {
     }
 
     fn be_told(&self, answer: thread::Result<Result<Stored>>) {
-        self.take(Seat::Answered(answer));
+        self.take(Seat::Answered(Box::new(answer)));
     }
 
     fn take(&self, seat: Seat) {
@@ -228,7 +228,7 @@ impl Member {
 
     fn answer(&self) -> thread::Result<Result<Stored>> {
         match std::mem::replace(&mut *self.seat.lock(), Seat::Waiting) {
-            Seat::Answered(answer) => answer,
+            Seat::Answered(answer) => *answer,
             Seat::Waiting | Seat::Leading => Ok(Err(StoreError::Backend("a commit was not answered".to_owned()))),
         }
     }
