@@ -252,8 +252,11 @@ mod tests {
     use std::sync::mpsc;
     use std::thread::{Scope, ScopedJoinHandle};
 
+    use super::super::event::Event;
+    use super::super::header::EventId;
+    use super::super::writer::Writer;
     use super::*;
-    use crate::{Event, EventId, EventRef, Signer, SigningKey, Writer};
+    use crate::causal::{EventRef, Signer, SigningKey};
 
     /// Says that it signs, and waits until it may; then it signs, or panics.
     struct Gate(Mutex<mpsc::Sender<()>>, Mutex<mpsc::Receiver<()>>);
