@@ -53,7 +53,7 @@ pub(super) fn outcome(path: &Path, anchor: &[Anchor], expected: &Reading) -> Out
         assert_ne!(error.kind(), ErrorKind::Invalid, "stored bytes are nobody's argument: {error}");
         Outcome::Refused
     };
-    match vault.verify(anchor) {
+    match super::threads::verify(&vault, anchor) {
         Err(error) => return refused(error),
         Ok(report) if !report.is_intact() => return Outcome::Detected,
         Ok(_) => {}

@@ -14,6 +14,7 @@ mod plain;
 mod random;
 mod scene;
 mod schema;
+mod threads;
 
 use causal_vault::{
     ChainRule, Durability, ErrorKind, LogVerdict, StoreError, TailVerdict, Vault, VerifyReport, WriterLog,
@@ -63,8 +64,8 @@ fn examine(scene: &Scene, edit: impl FnOnce(&Connection)) -> Result<Findings, St
     copy.edit(edit);
     let vault = Vault::builder().durability(Durability::Fast).open(&copy.path)?;
     Ok(Findings {
-        unanchored: vault.verify(&[]),
-        anchored: vault.verify(&[scene.anchor]),
+        unanchored: threads::verify(&vault, &[]),
+        anchored: threads::verify(&vault, &[scene.anchor]),
         log: WriterLog::verify(vault.backend(), "ledger", "alice"),
     })
 }

@@ -46,7 +46,7 @@ fn spoil(dice: &mut Dice, value: Value) -> Value {
 }
 
 /// Spoils one cell, deletes one row or copies one cell over another; says what it did, if the engine let it.
-fn edit(conn: &Connection, dice: &mut Dice) -> Option<String> {
+pub(super) fn edit(conn: &Connection, dice: &mut Dice) -> Option<String> {
     let pick = |dice: &mut Dice, len: usize| usize::try_from(dice.below(len as u64)).unwrap();
     let table = TABLES[pick(dice, TABLES.len())];
     let key = if table == "vault_edge" {

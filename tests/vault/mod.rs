@@ -26,6 +26,7 @@ mod tenants;
 mod threads;
 mod transaction;
 mod transactions;
+mod verifier;
 mod watch;
 
 use causal_vault::{Event, Filter, Receipt, StoredEvent, Vault, Writer};
