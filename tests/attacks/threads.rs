@@ -12,7 +12,12 @@ use crate::suite::{Dice, suite};
 pub(super) fn verify(vault: &Vault, anchors: &[Anchor]) -> Result<VerifyReport, StoreError> {
     let alone = vault.verify(anchors);
     for threads in [2, 5] {
-        assert_eq!(vault.verifier().anchors(anchors).threads(threads).run(), alone, "{threads} threads");
+        let together = vault.verifier().anchors(anchors).threads(threads).run();
+        // Of several pages that cannot be read, the one that is met first depends on the threads.
+        match (&together, &alone) {
+            (Err(error), Err(first)) => assert_eq!(error.kind(), first.kind(), "{threads} threads: {error} | {first}"),
+            _ => assert_eq!(together, alone, "{threads} threads"),
+        }
     }
     alone
 }
