@@ -54,6 +54,9 @@ pub enum Access {
     /// Reads one consistent state, that of its first statement, and refuses to write. Blocks no writer, except in a
     /// SQLite database in memory, where a writer waits for readers and readers for a writer.
     Read,
+    /// As [`Write`](Self::Write), on behalf of several threads: what this thread does through the backend itself
+    /// meanwhile may stand apart from it, so that a backend can keep one warm connection for whichever thread leads.
+    SharedWrite,
     /// Takes the write lock at once and waits for it up to the backend's time-out.
     Write,
 }

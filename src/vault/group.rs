@@ -14,6 +14,7 @@ use super::header::EventHeader;
 use super::open::Vault;
 use super::receipt::Receipt;
 use super::transaction::{News, VaultTransaction};
+use crate::backend::Access;
 use crate::causal::TreeHead;
 use crate::causal::draft::{Author, Draft};
 use crate::words::limits::{BATCH_BYTES, BATCH_EVENTS};
@@ -28,6 +29,8 @@ pub(super) struct Group {
 #[derive(Default)]
 struct Queue {
     is_led: bool,
+    /// Whether the last group had several members, and so the next one likely has.
+    is_crowded: bool,
     waiting: VecDeque<Arc<Member>>,
 }
 
@@ -77,9 +80,10 @@ impl Vault {
     fn commit_for_all(&self, lead: &mut Lead<'_>) {
         let mut answers = Vec::new();
         lead.fill();
+        let access = if lead.is_crowded { Access::SharedWrite } else { Access::Write };
         // A signer is the caller's code.
         let stored = catch_unwind(AssertUnwindSafe(|| {
-            self.store_events(|tx| {
+            self.store_events(access, |tx| {
                 while let Some(member) = lead.member(answers.len()) {
                     answers.push(member.append(tx)?);
                 }
@@ -123,15 +127,18 @@ struct Lead<'a> {
     group: Option<&'a Group>,
     members: VecDeque<Arc<Member>>,
     bytes: usize,
+    is_crowded: bool,
 }
 
 impl<'a> Lead<'a> {
     fn new(group: &'a Group, member: &Arc<Member>) -> Self {
-        Self { group: Some(group), bytes: member.draft.bytes(), members: VecDeque::from([Arc::clone(member)]) }
+        let mut lead = Self::alone(Arc::clone(member));
+        lead.group = Some(group);
+        lead
     }
 
     fn alone(member: Arc<Member>) -> Self {
-        Self { group: None, bytes: member.draft.bytes(), members: VecDeque::from([member]) }
+        Self { group: None, bytes: member.draft.bytes(), members: VecDeque::from([member]), is_crowded: false }
     }
 
     /// Takes in who waits, as far as one transaction holds them.
@@ -146,6 +153,8 @@ impl<'a> Lead<'a> {
             self.bytes = bytes;
             self.members.extend(queue.waiting.pop_front());
         }
+        let is_crowded = self.members.len() > 1;
+        self.is_crowded = is_crowded | std::mem::replace(&mut queue.is_crowded, is_crowded);
     }
 
     /// Looks once more for others when its members are through.

@@ -85,7 +85,7 @@ impl Vault {
         &self,
         body: impl FnOnce(&VaultTransaction<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let (value, news) = self.store_events(body)?;
+        let (value, news) = self.store_events(Access::Write, body)?;
         self.bells().ring(&news.headers, news.head);
         Ok(value)
     }
@@ -93,10 +93,11 @@ impl Vault {
     /// Runs `body` in a transaction and commits it; the caller rings.
     pub(super) fn store_events<T, E: From<StoreError>>(
         &self,
+        access: Access,
         body: impl FnOnce(&VaultTransaction<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<(T, News), E> {
         self.health().check()?;
-        let sql = self.db().begin(Access::Write)?;
+        let sql = self.db().begin(access)?;
         self.catalogue().check(&*sql)?;
         let known = self.known().lock().take();
         let appender = Appender::open(&*sql, self.tenant(), self.settings().inline_bytes, known);

@@ -143,11 +143,17 @@ impl Transaction for BrokenTransaction<'_> {
             self.late.borrow_mut().push((sql.to_owned(), params.to_vec()));
             return Ok(1);
         }
-        self.backend.exec(sql, params)
+        match &self.tx {
+            Some(tx) => self.backend.answer(tx.exec(sql, &self.backend.params(params))),
+            None => self.backend.exec(sql, params),
+        }
     }
 
     fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.backend.query(sql, params)
+        match &self.tx {
+            Some(tx) => self.backend.answer(tx.query(sql, &self.backend.params(params))),
+            None => self.backend.query(sql, params),
+        }
     }
 
     fn commit(mut self: Box<Self>) -> Result<()> {

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use causal_vault::{ErrorKind, Event, Filter, Outcome, StoreError, TreeHead};
+use causal_vault::{ErrorKind, Event, Filter, Outcome, Signer, SigningKey, StoreError, TreeHead, Vault};
 
 use super::faulty::{Fault, faulty};
 use super::{alice, assert_intact, events, note, notes, on_disk, size};
@@ -136,4 +136,36 @@ fn after_a_failed_commit_of_a_group_each_member_knows_its_own_event_or_that_noth
         }
     }
     assert_eq!((stored.len() as u64, stored.is_empty()), (size(&vault), false));
+}
+
+/// Commits through the vault whose commit it signs.
+#[derive(Clone)]
+struct Meddler(Vault, Arc<Mutex<Vec<StoreError>>>);
+
+impl Signer for Meddler {
+    fn public_key(&self) -> [u8; 32] {
+        SigningKey::from_bytes(&[7; 32]).public_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], StoreError> {
+        let refused = self.0.named_writer("meddler")?.commit(note("meddled"));
+        self.1.lock().unwrap().extend(refused.err());
+        SigningKey::from_bytes(&[7; 32]).sign(message)
+    }
+}
+
+#[test]
+fn a_signer_that_commits_is_refused_at_once_whoever_leads_the_group_that_it_signs_in() {
+    let (_folder, vault) = on_disk();
+    let meddler = Meddler(vault.clone(), Arc::default());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| notes(&vault.writer(meddler.clone()).unwrap(), 20));
+        }
+    });
+    assert_eq!(size(&vault), 160);
+    let refused = meddler.1.lock().unwrap();
+    assert!(refused.len() >= 160);
+    assert!(refused.iter().all(|error| error.kind() == ErrorKind::Unsupported), "{refused:?}");
+    assert_intact(&vault);
 }

@@ -132,7 +132,7 @@ pub const CASES: &[Case] = cases! {
         a_commit_keeps_everything,
         a_drop_keeps_nothing,
         a_panic_keeps_nothing,
-        a_second_begin_is_refused_and_spares_the_first,
+        a_shared_write_is_a_transaction_like_any_other, a_second_begin_is_refused_and_spares_the_first,
         the_backend_works_inside_the_open_transaction,
         a_failed_statement_never_leaves_half_a_commit,
         a_read_transaction_refuses_to_write,

@@ -62,6 +62,29 @@ pub(super) fn a_second_begin_is_refused_and_spares_the_first(table: &Table<'_>) 
     table.holds("of the first transaction", &[(1, 10), (2, 20)])
 }
 
+pub(super) fn a_shared_write_is_a_transaction_like_any_other(table: &Table<'_>) -> Outcome {
+    for _ in 0..2 {
+        let tx = table.db.begin(Access::SharedWrite)?;
+        table.put_in(&*tx, 1, 10)?;
+        table.holds_in(&*tx, "seen by their own transaction", &[(1, 10)])?;
+        for access in [Access::Read, Access::SharedWrite, Access::Write] {
+            if table.db.begin(access).is_ok() {
+                return Err(Failure::new(format_args!("a second begin({access:?}) to be refused"), "success"));
+            }
+        }
+        drop(tx);
+        table.holds("after a drop", &[])?;
+    }
+    let tx = table.db.begin(Access::SharedWrite)?;
+    table.put_in(&*tx, 1, 10)?;
+    tx.commit()?;
+    table.holds("after a commit", &[(1, 10)])?;
+    table.put(2, 20)?;
+    table.db.begin(Access::Write)?.commit()?;
+    let tx = table.db.begin(Access::SharedWrite)?;
+    table.holds_in(&*tx, "of the thread's own before it", &[(1, 10), (2, 20)])
+}
+
 pub(super) fn the_backend_works_inside_the_open_transaction(table: &Table<'_>) -> Outcome {
     let tx = table.db.begin(Access::Write)?;
     table.put_in(&*tx, 1, 10)?;

@@ -15,7 +15,7 @@ mod transaction;
 
 use std::path::Path;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use rusqlite::Connection;
 use thread_local::ThreadLocal;
 
@@ -24,7 +24,7 @@ pub use options::SqliteOptions;
 
 use self::options::Place;
 use self::session::Session;
-use self::transaction::SqliteTransaction;
+use self::transaction::{Queue, SqliteTransaction};
 use super::{Access, Backend, Dialect, Row, Sql, Transaction, Value, Visitor, columns};
 #[cfg(target_os = "linux")]
 use super::{Deaf, Listen};
@@ -51,7 +51,9 @@ pub struct SqliteBackend {
     sessions: ThreadLocal<Session>,
     /// Where a thread that cannot be given a connection finds one on which every statement fails.
     barren: ThreadLocal<Connection>,
-    writer: Mutex<()>,
+    /// What writers of this process queue on, with the connection of those that write for several threads: the pages
+    /// that one of them has read are still at hand for the next.
+    writer: Mutex<Option<Session>>,
 }
 
 impl SqliteBackend {
@@ -165,7 +167,7 @@ impl SqliteBackend {
     }
 
     fn closed(place: Place, options: SqliteOptions) -> Self {
-        Self { place, options, sessions: ThreadLocal::new(), barren: ThreadLocal::new(), writer: Mutex::new(()) }
+        Self { place, options, sessions: ThreadLocal::new(), barren: ThreadLocal::new(), writer: Mutex::default() }
     }
 
     fn adopt(conn: Connection, place: Place, options: SqliteOptions) -> Self {
@@ -184,7 +186,16 @@ impl SqliteBackend {
         Ok(session)
     }
 
-    fn queue(&self) -> Result<MutexGuard<'_, ()>> {
+    /// The connection of those that write for several threads.
+    fn shared(&self) -> Result<MappedMutexGuard<'_, Session>> {
+        let mut queue = self.queue()?;
+        if queue.is_none() {
+            *queue = Some(Session::new(self.place.connect(&self.options)?, self.place.name()));
+        }
+        Ok(MutexGuard::map(queue, |shared| shared.as_mut().expect("it was connected above")))
+    }
+
+    fn queue(&self) -> Result<Queue<'_>> {
         let waited = self.options.busy_timeout;
         self.writer.try_lock_for(waited).ok_or_else(|| StoreError::Busy {
             what: format!("{}: the write lock of this process", self.place.name()),
@@ -207,7 +218,14 @@ impl Backend for SqliteBackend {
     }
 
     fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
-        Ok(Box::new(SqliteTransaction::begin(self.session()?, access, || self.queue())?))
+        let session = self.session()?;
+        let tx = match (access, &self.place) {
+            (Access::SharedWrite, Place::File(_)) if session.is_free() => {
+                SqliteTransaction::begin_shared(session, self.shared()?)?
+            }
+            _ => SqliteTransaction::begin(session, access, || self.queue())?,
+        };
+        Ok(Box::new(tx))
     }
 
     fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
@@ -215,7 +233,7 @@ impl Backend for SqliteBackend {
     }
 
     fn is_idle(&self) -> bool {
-        self.session().is_ok_and(|session| session.open().is_none() && session.is_idle())
+        self.session().is_ok_and(Session::is_free)
     }
 
     #[cfg(target_os = "linux")]

@@ -24,12 +24,14 @@ pub(super) struct Session {
     owner: Cell<ThreadId>,
     /// What the transaction of ours that is open on this connection is for.
     open: Cell<Option<Access>>,
+    /// Whether its thread has a transaction open on another connection.
+    lent: Cell<bool>,
 }
 
 impl Session {
     pub(super) fn new(conn: Connection, name: String) -> Self {
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
-        Self { conn, name, owner: Cell::new(thread::current().id()), open: Cell::new(None) }
+        Self { conn, name, owner: Cell::new(thread::current().id()), open: Cell::new(None), lent: Cell::new(false) }
     }
 
     /// Rolls back what an ended thread left open, so that nothing of this thread's becomes a part of it.
@@ -39,6 +41,7 @@ impl Session {
             return Ok(());
         }
         self.open.set(None);
+        self.lent.set(false);
         if !self.is_idle() {
             self.exec("ROLLBACK", &[])?;
         }
@@ -62,6 +65,26 @@ impl Session {
 
     pub(super) fn set_open(&self, access: Option<Access>) {
         self.open.set(access);
+    }
+
+    pub(super) fn set_lent(&self, lent: bool) {
+        self.lent.set(lent);
+    }
+
+    /// Whether its thread has no transaction open anywhere, neither one of ours nor one of the consumer's own.
+    pub(super) fn is_free(&self) -> bool {
+        self.check_free().is_ok() && self.is_idle()
+    }
+
+    /// Refuses a second transaction of ours on its thread.
+    pub(super) fn check_free(&self) -> Result<()> {
+        if self.open().is_some() || self.lent.get() {
+            return Err(StoreError::Unsupported {
+                what: "a second transaction on this thread",
+                reason: "commit or drop the open one first, or work through it".to_owned(),
+            });
+        }
+        Ok(())
     }
 
     pub(super) fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
