@@ -4,7 +4,7 @@ use causal_vault::{
 };
 use serde::Deserialize;
 
-use super::flaky::Flaky;
+use super::flaky::flaky;
 use super::old_store::{OldStore, append};
 
 fn import(store: &OldStore, vault: &Vault) -> causal_vault::Result<ImportReport> {
@@ -158,7 +158,7 @@ fn an_import_that_is_interrupted_at_any_commit_is_finished_by_the_next() {
     for commits in 0..=4 {
         let path = folder.path().join(format!("{commits}.vault"));
         Vault::open(&path).unwrap();
-        let flaky = Vault::builder().over(Flaky::after(SqliteBackend::open(&path).unwrap(), commits)).unwrap();
+        let flaky = Vault::builder().over(flaky(SqliteBackend::open(&path).unwrap(), commits)).unwrap();
         let outcome = import(&store, &flaky);
         drop(flaky);
         let vault = Vault::open(&path).unwrap();

@@ -2,62 +2,20 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use causal_vault::{
-    Access, Backend, Dialect, Result, Row, SqliteBackend, Transaction, Value, Vault, VaultBuilder, Visitor,
-};
+use causal_vault::{Access, Result, SqliteBackend, Transaction, Vault, VaultBuilder};
 
-struct Liar {
-    truth: SqliteBackend,
-    begun: AtomicU64,
-}
+use crate::suite::hooked::{Hook, Hooked};
 
-struct Lie<'a> {
-    truth: Box<dyn Transaction + 'a>,
-    is_one: bool,
-}
+/// How many it has committed, or said so.
+struct Lies(AtomicU64);
 
 pub(super) fn open(builder: VaultBuilder) -> Vault {
-    builder.over(Liar { truth: SqliteBackend::in_memory().unwrap(), begun: AtomicU64::new(0) }).unwrap()
+    builder.over(Hooked { inner: SqliteBackend::in_memory().unwrap(), hook: Lies(AtomicU64::new(0)) }).unwrap()
 }
 
-impl Backend for Liar {
-    fn dialect(&self) -> Dialect {
-        self.truth.dialect()
-    }
-
-    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.truth.exec(sql, params)
-    }
-
-    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.truth.query(sql, params)
-    }
-
-    fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
+impl Hook for Lies {
+    fn commit(&self, tx: Box<dyn Transaction + '_>, _: Access) -> Result<()> {
         // The first few create the tables.
-        let begun = self.begun.fetch_add(1, Ordering::Relaxed);
-        Ok(Box::new(Lie { truth: self.truth.begin(access)?, is_one: begun % 7 == 6 }))
-    }
-
-    fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
-        self.truth.visit(sql, params, visit)
-    }
-}
-
-impl Transaction for Lie<'_> {
-    fn dialect(&self) -> Dialect {
-        self.truth.dialect()
-    }
-
-    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.truth.exec(sql, params)
-    }
-
-    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.truth.query(sql, params)
-    }
-
-    fn commit(self: Box<Self>) -> Result<()> {
-        if self.is_one { Ok(()) } else { self.truth.commit() }
+        if self.0.fetch_add(1, Ordering::Relaxed) % 7 == 6 { Ok(()) } else { tx.commit() }
     }
 }

@@ -3,6 +3,7 @@
 //! `PROOF=release` chooses the size of a release, `CAUSAL_VAULT_CASES` any other, `CAUSAL_VAULT_SEED` the seed: 1 unless
 //! set, so that a run fails for what was changed, and a new one each time for `random`.
 
+pub(crate) mod hooked;
 pub(crate) mod tree;
 
 use std::time::{SystemTime, UNIX_EPOCH};

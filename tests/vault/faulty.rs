@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use causal_vault::{
-    Access, Backend, Dialect, Result, Row, SqliteBackend, StoreError, Transaction, Value, Vault, Visitor,
-};
+use causal_vault::{Access, Result, SqliteBackend, StoreError, Transaction, Vault};
 use parking_lot::Mutex;
+
+use crate::suite::hooked::{Hook, Hooked};
 
 /// What becomes of the commits of write transactions.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,11 +23,6 @@ pub(super) enum Fault {
     Busy,
     /// They take their time.
     Slow,
-}
-
-pub(super) struct Faulty {
-    inner: SqliteBackend,
-    control: Arc<Control>,
 }
 
 pub(super) struct Control {
@@ -46,70 +41,18 @@ pub(super) fn faulty() -> (tempfile::TempDir, Vault, Arc<Control>) {
     let folder = tempfile::tempdir().unwrap();
     let inner = SqliteBackend::open(folder.path().join("agents.vault")).unwrap();
     let control = Arc::new(Control { commits: AtomicU64::new(0), fault: Mutex::new(Fault::None) });
-    let vault = Vault::builder().over(Faulty { inner, control: Arc::clone(&control) }).unwrap();
+    let vault = Vault::builder().over(Hooked { inner, hook: Arc::clone(&control) }).unwrap();
     control.commits.store(0, Ordering::Relaxed);
     (folder, vault, control)
 }
 
-struct FaultyTransaction<'a> {
-    inner: Box<dyn Transaction + 'a>,
-    access: Access,
-    control: &'a Control,
-}
-
-impl Backend for Faulty {
-    fn dialect(&self) -> Dialect {
-        self.inner.dialect()
-    }
-
-    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.inner.exec(sql, params)
-    }
-
-    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.inner.query(sql, params)
-    }
-
-    fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
-        Ok(Box::new(FaultyTransaction { inner: self.inner.begin(access)?, access, control: &self.control }))
-    }
-
-    fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
-        self.inner.visit(sql, params, visit)
-    }
-
-    fn is_idle(&self) -> bool {
-        self.inner.is_idle()
-    }
-}
-
-impl Transaction for FaultyTransaction<'_> {
-    fn dialect(&self) -> Dialect {
-        self.inner.dialect()
-    }
-
-    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.inner.exec(sql, params)
-    }
-
-    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.inner.query(sql, params)
-    }
-
-    fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
-        self.inner.visit(sql, params, visit)
-    }
-
-    fn is_outermost(&self) -> bool {
-        self.inner.is_outermost()
-    }
-
-    fn commit(self: Box<Self>) -> Result<()> {
-        if self.access == Access::Read {
-            return self.inner.commit();
+impl Hook for Arc<Control> {
+    fn commit(&self, tx: Box<dyn Transaction + '_>, access: Access) -> Result<()> {
+        if access == Access::Read {
+            return tx.commit();
         }
-        self.control.commits.fetch_add(1, Ordering::Relaxed);
-        let fault = *self.control.fault.lock();
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        let fault = *self.fault.lock();
         match fault {
             Fault::Before => return Err(failure()),
             Fault::Busy => {
@@ -118,7 +61,7 @@ impl Transaction for FaultyTransaction<'_> {
             Fault::Slow => std::thread::sleep(Duration::from_millis(2)),
             Fault::None | Fault::After | Fault::Panics => {}
         }
-        self.inner.commit()?;
+        tx.commit()?;
         match fault {
             Fault::After => Err(failure()),
             Fault::Panics => panic!("the backend breaks"),

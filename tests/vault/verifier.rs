@@ -3,12 +3,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, ThreadId};
 
-use causal_vault::{
-    Access, Backend, Dialect, ErrorKind, LogVerdict, Result, Row, SqliteBackend, StoreError, Transaction, Value, Vault,
-    VerifyReport, Visitor,
-};
+use causal_vault::{ErrorKind, LogVerdict, Result, SqliteBackend, StoreError, Vault, VerifyReport};
 
 use super::{alice, note, notes, on_disk, vault};
+use crate::suite::hooked::{Hook, Hooked};
 
 /// The report, once it was found to be the same on any number of threads.
 #[track_caller]
@@ -104,62 +102,15 @@ fn a_database_that_only_the_calling_thread_can_read_is_verified_by_it() {
 
 /// Fails the threads that did not open it, at their n-th statement.
 struct Partial {
-    inner: SqliteBackend,
     home: ThreadId,
     left: AtomicU32,
     fail: fn() -> StoreError,
 }
 
-struct PartialTransaction<'a> {
-    inner: Box<dyn Transaction + 'a>,
-    backend: &'a Partial,
-}
-
-impl Backend for Partial {
-    fn dialect(&self) -> Dialect {
-        self.inner.dialect()
-    }
-
-    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.inner.exec(sql, params)
-    }
-
-    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.inner.query(sql, params)
-    }
-
-    fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
-        Ok(Box::new(PartialTransaction { inner: self.inner.begin(access)?, backend: self }))
-    }
-}
-
-impl Transaction for PartialTransaction<'_> {
-    fn dialect(&self) -> Dialect {
-        self.inner.dialect()
-    }
-
-    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.inner.exec(sql, params)
-    }
-
-    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.inner.query(sql, params)
-    }
-
-    fn visit(&self, sql: &str, params: &[Value], visit: &mut Visitor<'_>) -> Result<()> {
-        let Partial { home, left, fail, .. } = self.backend;
-        if thread::current().id() != *home && left.fetch_sub(1, Ordering::Relaxed) == 0 {
-            return Err(fail());
-        }
-        self.inner.visit(sql, params, visit)
-    }
-
-    fn is_outermost(&self) -> bool {
-        self.inner.is_outermost()
-    }
-
-    fn commit(self: Box<Self>) -> Result<()> {
-        self.inner.commit()
+impl Hook for Partial {
+    fn visit(&self) -> Result<()> {
+        let elsewhere = thread::current().id() != self.home;
+        if elsewhere && self.left.fetch_sub(1, Ordering::Relaxed) == 0 { Err((self.fail)()) } else { Ok(()) }
     }
 }
 
@@ -171,7 +122,8 @@ fn what_a_helping_thread_fails_at_is_done_by_the_calling_one() {
         let folder = tempfile::tempdir().unwrap();
         let inner = SqliteBackend::open(folder.path().join("agents.vault")).unwrap();
         let home = thread::current().id();
-        let vault = Vault::builder().over(Partial { inner, home, left: AtomicU32::new(left), fail }).unwrap();
+        let vault =
+            Vault::builder().over(Hooked { inner, hook: Partial { home, left: AtomicU32::new(left), fail } }).unwrap();
         let first = alice(&vault).commit(note("first")).unwrap();
         let batch = (0..500).map(|_| note("x").parent(&first));
         alice(&vault).commit_batch(batch).unwrap();

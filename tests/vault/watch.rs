@@ -7,11 +7,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use causal_vault::{
-    Access, Backend, Dialect, Durability, ErrorKind, Event, EventHeader, Filter, Position, Result, Row, SqliteBackend,
-    Subscription, Transaction, Value, Vault, WatchOptions, WriterLog,
+    Access, Durability, ErrorKind, Event, EventHeader, Filter, Position, Result, SqliteBackend, Subscription,
+    Transaction, Vault, WatchOptions, WriterLog,
 };
 use parking_lot::Mutex;
 use tempfile::{TempDir, tempdir};
+
+use crate::suite::hooked::{Hook, Hooked};
 
 const JOB: &str = "CAUSAL_VAULT_WATCH_JOB";
 const FILE: &str = "agents.vault";
@@ -145,7 +147,7 @@ fn ten_processes_and_this_one_are_each_heard_once() {
 /// The watcher can read a commit before the thread that made it has returned from it, let alone rung.
 #[test]
 fn a_commit_of_this_process_that_lingers_is_heard_once() {
-    let vault = Vault::builder().over(Lingering(SqliteBackend::in_memory().unwrap())).unwrap();
+    let vault = Vault::builder().over(Hooked { inner: SqliteBackend::in_memory().unwrap(), hook: Lingers }).unwrap();
     let (_guard, heard) = heard(&vault);
     let watcher = vault.watch(WatchOptions::new()).unwrap();
     vault.named_writer("alice").unwrap().commit(note(1)).unwrap();
@@ -157,43 +159,11 @@ fn a_commit_of_this_process_that_lingers_is_heard_once() {
 }
 
 /// Its commits return late.
-struct Lingering(SqliteBackend);
+struct Lingers;
 
-struct LingeringTransaction<'a>(Box<dyn Transaction + 'a>);
-
-impl Backend for Lingering {
-    fn dialect(&self) -> Dialect {
-        self.0.dialect()
-    }
-
-    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.0.exec(sql, params)
-    }
-
-    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.0.query(sql, params)
-    }
-
-    fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
-        Ok(Box::new(LingeringTransaction(self.0.begin(access)?)))
-    }
-}
-
-impl Transaction for LingeringTransaction<'_> {
-    fn dialect(&self) -> Dialect {
-        self.0.dialect()
-    }
-
-    fn exec(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.0.exec(sql, params)
-    }
-
-    fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        self.0.query(sql, params)
-    }
-
-    fn commit(self: Box<Self>) -> Result<()> {
-        self.0.commit()?;
+impl Hook for Lingers {
+    fn commit(&self, tx: Box<dyn Transaction + '_>, _: Access) -> Result<()> {
+        tx.commit()?;
         std::thread::sleep(Duration::from_millis(50));
         Ok(())
     }

@@ -3,13 +3,13 @@
 //! The thread that comes first leads: it commits for all that wait, and then names one of those who came meanwhile to lead
 //! the next group. There is no thread of our own, and no timer.
 
-use std::collections::VecDeque;
+mod queue;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use parking_lot::{Condvar, Mutex};
-
+use self::queue::{Lead, Queue};
 use super::header::EventHeader;
 use super::open::Vault;
 use super::receipt::Receipt;
@@ -22,34 +22,19 @@ use crate::words::{ErrorKind, Result, StoreError, UnknownEvent};
 
 /// The commits of one tenant.
 #[derive(Default)]
-pub(super) struct Group {
-    queue: Mutex<Queue>,
-}
+pub(super) struct Group(Queue<Commit, Told>);
 
-#[derive(Default)]
-struct Queue {
-    is_led: bool,
-    /// Whether the last group had several members, and so the next one likely has.
-    is_crowded: bool,
-    waiting: VecDeque<Arc<Member>>,
-}
-
-/// One commit.
-struct Member {
+/// One commit that was asked for.
+struct Commit {
     author: Author,
     draft: Draft<'static>,
-    seat: Mutex<Seat>,
-    called: Condvar,
 }
 
 /// What an append came to: a receipt that holds once the transaction is committed, a refusal, or a panic of the signer.
 type Answer = thread::Result<Result<Receipt>>;
 
-enum Seat {
-    Waiting,
-    Leading,
-    Answered(Box<thread::Result<Result<Stored>>>),
-}
+/// What a commit came to.
+type Told = thread::Result<Result<Stored>>;
 
 /// A commit's receipt and what its thread is to announce. The last of a group tells the head.
 struct Stored {
@@ -65,152 +50,83 @@ impl Vault {
         if !self.db().is_idle() {
             return self.transaction(|tx| tx.append_draft(author, &draft));
         }
-        let member =
-            Arc::new(Member { author: author.clone(), draft, seat: Mutex::new(Seat::Waiting), called: Condvar::new() });
-        if !self.group().joins(&member) || member.is_called_to_lead() {
-            self.commit_for_all(&mut Lead::new(self.group(), &member));
-        }
+        let commit = Commit { author: author.clone(), draft };
+        let told = self.group().0.ask(commit, |lead| self.commit_for_all(lead)).unwrap_or_else(|| {
+            let cause = Box::new(StoreError::Backend("the thread that committed for several panicked".to_owned()));
+            Ok(Err(StoreError::UnknownOutcome { events: Vec::new(), cause }))
+        });
         // Outside of every lock, and on this member's own thread: what its signer has panicked with, and what it rings.
-        let stored = member.answer().unwrap_or_else(|panic| resume_unwind(panic))?;
+        let stored = told.unwrap_or_else(|panic| resume_unwind(panic))?;
         self.bells().ring(stored.header.as_slice(), stored.head.and_then(Arc::into_inner));
         Ok(stored.receipt)
     }
 
     /// Answers every member.
-    fn commit_for_all(&self, lead: &mut Lead<'_>) {
-        let mut answers = Vec::new();
-        lead.fill();
-        let access = if lead.is_crowded { Access::SharedWrite } else { Access::Write };
+    fn commit_for_all(&self, lead: &mut Lead<'_, Commit, Told>) {
+        let (mut answers, mut room) = (Vec::new(), Room::default());
+        lead.get(0).map(|first| room.takes(first));
+        lead.fill(|commit| room.takes(commit));
+        let access = if lead.is_crowded() { Access::SharedWrite } else { Access::Write };
         // A signer is the caller's code.
         let stored = catch_unwind(AssertUnwindSafe(|| {
             self.store_events(access, |tx| {
-                while let Some(member) = lead.member(answers.len()) {
-                    answers.push(member.append(tx)?);
+                loop {
+                    // Looks once more for others when its members are through.
+                    if answers.len() == lead.len() {
+                        lead.fill(|commit| room.takes(commit));
+                    }
+                    let Some(commit) = lead.get(answers.len()) else { break };
+                    answers.push(commit.append(tx)?);
                 }
                 let stored = answers.iter().any(|answer| matches!(answer, Ok(Ok(_))));
                 if stored { Ok(()) } else { Err(StoreError::Backend("nothing to commit".to_owned())) }
             })
         }));
-        let is_refused =
-            answers.len() == lead.members.len() && !answers.iter().any(|answer| matches!(answer, Ok(Ok(_))));
+        let is_refused = answers.len() == lead.len() && !answers.iter().any(|answer| matches!(answer, Ok(Ok(_))));
         match stored {
-            Ok(Ok(((), news))) => lead.answer(answers, news),
-            Ok(Err(_)) if is_refused => lead.answer(answers, News::default()),
+            Ok(Ok(((), news))) => lead.answer(tell(answers, news)),
+            Ok(Err(_)) if is_refused => lead.answer(tell(answers, News::default())),
             Ok(Err(StoreError::UnknownOutcome { cause, .. })) => {
                 let unknown = |receipt: Receipt| StoreError::UnknownOutcome {
                     events: vec![UnknownEvent { event_id: receipt.id.into(), entry_hash: receipt.hash.to_hex() }],
                     cause: cause.clone(),
                 };
-                let answers = answers.into_iter().map(|answer| answer.map(|receipt| Err(unknown(receipt?))));
-                lead.answer(answers.collect(), News::default());
+                lead.answer(answers.into_iter().map(|answer| answer.map(|receipt| Err(unknown(receipt?)))));
             }
             // They have waited for the lock as long as the leader has.
-            Ok(Err(error)) if error.kind() == ErrorKind::Busy || lead.members.len() == 1 => {
-                lead.members.drain(..).for_each(|member| member.be_told(Ok(Err(error.clone()))));
+            Ok(Err(error)) if error.kind() == ErrorKind::Busy || lead.len() == 1 => {
+                lead.answer(std::iter::repeat_with(|| Ok(Err(error.clone()))));
             }
-            Err(panic) if lead.members.len() == 1 => {
-                lead.members.drain(..).zip([panic]).for_each(|(member, panic)| member.be_told(Err(panic)));
-            }
+            Err(panic) if lead.len() == 1 => lead.answer([Err(panic)]),
             // Nothing is stored, and one of them is to blame.
             Ok(Err(_)) | Err(_) => {
-                while let Some(member) = lead.members.pop_front() {
-                    self.commit_for_all(&mut Lead::alone(member));
+                while let Some(mut alone) = lead.part() {
+                    self.commit_for_all(&mut alone);
                 }
             }
         }
     }
 }
 
-/// The one thread that commits, for the members it has. Dropped, it names the next.
-struct Lead<'a> {
-    /// Where members come from, and the next leader.
-    group: Option<&'a Group>,
-    members: VecDeque<Arc<Member>>,
+/// What a transaction has taken in.
+#[derive(Default)]
+struct Room {
+    events: usize,
     bytes: usize,
-    is_crowded: bool,
 }
 
-impl<'a> Lead<'a> {
-    fn new(group: &'a Group, member: &Arc<Member>) -> Self {
-        let mut lead = Self::alone(Arc::clone(member));
-        lead.group = Some(group);
-        lead
-    }
-
-    fn alone(member: Arc<Member>) -> Self {
-        Self { group: None, bytes: member.draft.bytes(), members: VecDeque::from([member]), is_crowded: false }
-    }
-
-    /// Takes in who waits, as far as one transaction holds them.
-    fn fill(&mut self) {
-        let Some(group) = self.group else { return };
-        let mut queue = group.queue.lock();
-        while let Some(next) = queue.waiting.front() {
-            let bytes = self.bytes + next.draft.bytes();
-            if self.members.len() == BATCH_EVENTS || bytes > BATCH_BYTES {
-                break;
-            }
-            self.bytes = bytes;
-            self.members.extend(queue.waiting.pop_front());
+impl Room {
+    fn takes(&mut self, commit: &Commit) -> bool {
+        let (events, bytes) = (self.events + 1, self.bytes + commit.draft.bytes());
+        let fits = events <= BATCH_EVENTS && bytes <= BATCH_BYTES;
+        if fits {
+            *self = Self { events, bytes };
         }
-        let is_crowded = self.members.len() > 1;
-        self.is_crowded = is_crowded | std::mem::replace(&mut queue.is_crowded, is_crowded);
-    }
-
-    /// Looks once more for others when its members are through.
-    fn member(&mut self, index: usize) -> Option<Arc<Member>> {
-        if index == self.members.len() {
-            self.fill();
-        }
-        self.members.get(index).cloned()
-    }
-
-    /// The last of those that announce an event tells the head as well.
-    fn answer(&mut self, answers: Vec<Answer>, news: News) {
-        let mut headers = news.headers.into_iter().peekable();
-        let head = news.head.map(Arc::new);
-        // Every member has its share of the head before the first can give its own back.
-        let shares: Vec<_> =
-            answers.iter().map(|answer| head.clone().filter(|_| matches!(answer, Ok(Ok(_))))).collect();
-        drop(head);
-        for ((member, answer), head) in self.members.drain(..).zip(answers).zip(shares) {
-            member.be_told(answer.map(|receipt| {
-                let receipt = receipt?;
-                let header = headers.next_if(|header| receipt.is_new && header.position == receipt.position);
-                Ok(Stored { receipt, header, head })
-            }));
-        }
+        fits
     }
 }
 
-impl Drop for Lead<'_> {
-    fn drop(&mut self) {
-        for member in self.members.drain(..) {
-            let cause = Box::new(StoreError::Backend("the thread that committed for several panicked".to_owned()));
-            member.be_told(Ok(Err(StoreError::UnknownOutcome { events: Vec::new(), cause })));
-        }
-        let Some(group) = self.group else { return };
-        let mut queue = group.queue.lock();
-        match queue.waiting.pop_front() {
-            Some(next) => next.take(Seat::Leading),
-            None => queue.is_led = false,
-        }
-    }
-}
-
-impl Group {
-    /// Queues the member, or returns false: then it leads.
-    fn joins(&self, member: &Arc<Member>) -> bool {
-        let mut queue = self.queue.lock();
-        let is_led = std::mem::replace(&mut queue.is_led, true);
-        if is_led {
-            queue.waiting.push_back(Arc::clone(member));
-        }
-        is_led
-    }
-}
-
-impl Member {
+impl Commit {
     /// An error that only this member is to blame for is its answer; after any other, nothing of the group is left.
     fn append(&self, tx: &VaultTransaction<'_>) -> Result<Answer> {
         match catch_unwind(AssertUnwindSafe(|| tx.append_draft(&self.author, &self.draft))) {
@@ -218,29 +134,22 @@ impl Member {
             answer => Ok(answer),
         }
     }
+}
 
-    fn be_told(&self, answer: thread::Result<Result<Stored>>) {
-        self.take(Seat::Answered(Box::new(answer)));
-    }
-
-    fn take(&self, seat: Seat) {
-        *self.seat.lock() = seat;
-        self.called.notify_one();
-    }
-
-    /// Waits to be told the answer, or to lead.
-    fn is_called_to_lead(&self) -> bool {
-        let mut seat = self.seat.lock();
-        self.called.wait_while(&mut seat, |seat| matches!(seat, Seat::Waiting));
-        matches!(*seat, Seat::Leading)
-    }
-
-    fn answer(&self) -> thread::Result<Result<Stored>> {
-        match std::mem::replace(&mut *self.seat.lock(), Seat::Waiting) {
-            Seat::Answered(answer) => *answer,
-            Seat::Waiting | Seat::Leading => Ok(Err(StoreError::Backend("a commit was not answered".to_owned()))),
-        }
-    }
+/// The last of those that announce an event tells the head as well.
+fn tell(answers: Vec<Answer>, news: News) -> impl Iterator<Item = Told> {
+    let mut headers = news.headers.into_iter().peekable();
+    let head = news.head.map(Arc::new);
+    // Every member has its share of the head before the first can give its own back.
+    let shares: Vec<_> = answers.iter().map(|answer| head.clone().filter(|_| matches!(answer, Ok(Ok(_))))).collect();
+    drop(head);
+    answers.into_iter().zip(shares).map(move |(answer, head)| {
+        answer.map(|receipt| {
+            let receipt = receipt?;
+            let header = headers.next_if(|header| receipt.is_new && header.position == receipt.position);
+            Ok(Stored { receipt, header, head })
+        })
+    })
 }
 
 /// Whether an append was refused before it wrote anything, which leaves the transaction good for others.
@@ -260,6 +169,8 @@ fn is_refusal(error: &StoreError) -> bool {
 mod tests {
     use std::sync::mpsc;
     use std::thread::{Scope, ScopedJoinHandle};
+
+    use parking_lot::Mutex;
 
     use super::super::event::Event;
     use super::super::header::EventId;
@@ -315,7 +226,7 @@ mod tests {
             let mut rest = Commits::new();
             for (writer, event) in others {
                 rest.push(scope.spawn(move || writer.commit(event)));
-                while vault.group().queue.lock().waiting.len() < rest.len() {
+                while vault.group().0.waiting() < rest.len() {
                     thread::yield_now();
                 }
             }
@@ -325,7 +236,7 @@ mod tests {
         });
         assert_eq!(rest.len(), count);
         assert!(vault.verify(&[]).unwrap().is_intact());
-        assert!(!vault.group().queue.lock().is_led);
+        assert!(!vault.group().0.is_led());
         let transactions = *heads.lock();
         (first, rest, transactions)
     }
