@@ -5,6 +5,7 @@ pub(crate) mod append;
 mod bytes;
 mod checkpoint;
 mod claim;
+pub(crate) mod commit;
 mod doorbell;
 pub(crate) mod draft;
 mod entry;

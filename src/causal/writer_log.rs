@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use super::append::{Appended, Appender, INLINE_BYTES};
+use super::commit::commit;
 use super::draft::{Author, Draft, Signing};
 use super::entry::Scheme;
 use super::extension::Extension;
@@ -16,7 +17,7 @@ use super::verify;
 use super::writer::Identity;
 use crate::backend::{Access, Backend};
 use crate::words::limits::{BATCH_BYTES, BATCH_EVENTS, PAYLOAD_BYTES_DEFAULT};
-use crate::words::{Result, StoreError, check_name};
+use crate::words::{Result, StoreError, UnknownEvent, check_name};
 
 /// The tenant that a [`WriterLog`] appends to.
 pub(crate) const DEFAULT_TENANT: &str = "default";
@@ -104,6 +105,9 @@ impl WriterLog {
 
     /// Appends several payloads in one transaction: all of them, or none.
     ///
+    /// After [`StoreError::UnknownOutcome`] they are stored if the [`head`](Self::head) is the last of the entries that
+    /// it names.
+    ///
     /// ```
     /// use causal_vault::{SqliteBackend, WriterLog};
     ///
@@ -131,7 +135,7 @@ impl WriterLog {
         let mut appender = Appender::open(&*tx, DEFAULT_TENANT, INLINE_BYTES, None)?;
         let appended = drafts.iter().map(|draft| appender.append(&author, draft)).collect::<Result<Vec<Appended>>>()?;
         appender.finish()?;
-        tx.commit()?;
+        commit(tx, || appended.iter().map(UnknownEvent::from).collect())?;
         Ok(appended
             .into_iter()
             .zip(payloads)

@@ -1,7 +1,5 @@
 //! What became of a commit: known, unknown and settled.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use parking_lot::Mutex;
 
 use super::find::EventKey;
@@ -9,7 +7,8 @@ use super::header::EventId;
 use super::open::Vault;
 use super::receipt::Receipt;
 use crate::backend::{Access, Transaction, is_failed_io};
-use crate::words::{ErrorKind, Result, StoreError, UnknownEvent};
+use crate::causal::commit::commit;
+use crate::words::{Result, StoreError, UnknownEvent};
 
 /// What became of an event whose commit failed. See [`Vault::resolve`].
 ///
@@ -55,21 +54,15 @@ impl Health {
         self.failure.lock().get_or_insert_with(|| cause.clone());
     }
 
-    /// Commits; a failure is [`StoreError::UnknownOutcome`], but for those that surely stored nothing: the lock was not
-    /// free, or the transaction had ended before.
+    /// Commits, and takes notice of a failure that leaves it unknown what is stored.
     pub(super) fn commit(
         &self,
         tx: Box<dyn Transaction + '_>,
         events: impl FnOnce() -> Vec<UnknownEvent>,
     ) -> Result<()> {
-        let committed = catch_unwind(AssertUnwindSafe(|| tx.commit()))
-            .unwrap_or_else(|_| Err(StoreError::Backend("the backend panicked in a commit".to_owned())));
-        committed.map_err(|cause| match cause {
-            StoreError::TransactionEnded { .. } => cause,
-            cause if cause.kind() == ErrorKind::Busy => cause,
-            cause => {
-                self.fail(&cause);
-                StoreError::UnknownOutcome { events: events(), cause: Box::new(cause) }
+        commit(tx, events).inspect_err(|error| {
+            if let StoreError::UnknownOutcome { cause, .. } = error {
+                self.fail(cause);
             }
         })
     }

@@ -1,6 +1,8 @@
 use std::sync::Barrier;
 
-use causal_vault::{Backend, ChainRule, ErrorKind, SqliteBackend, StoreError, Value, WriterLog};
+use causal_vault::{Access, Backend, ChainRule, ErrorKind, SqliteBackend, StoreError, Transaction, Value, WriterLog};
+
+use crate::suite::hooked::{Hook, Hooked};
 
 fn db() -> SqliteBackend {
     let db = SqliteBackend::in_memory().unwrap();
@@ -101,4 +103,29 @@ fn an_append_in_the_callers_own_transaction_shares_its_fate() {
     let kept = WriterLog::append(&db, "conv:x", "alice", b"kept").unwrap();
     db.connection().execute_batch("COMMIT").unwrap();
     assert_eq!(WriterLog::head(&db, "conv:x", "alice"), Ok(Some(kept)));
+}
+
+/// Whether it stores what is committed: it fails in either case.
+struct Fails(bool);
+
+impl Hook for Fails {
+    fn commit(&self, tx: Box<dyn Transaction + '_>, _: Access) -> Result<(), StoreError> {
+        if self.0 {
+            tx.commit()?;
+        }
+        Err(StoreError::Backend("the flush failed".into()))
+    }
+}
+
+#[test]
+fn after_a_failed_commit_the_head_tells_whether_the_entries_are_stored() {
+    for stores in [true, false] {
+        let db = Hooked { inner: db(), hook: Fails(stores) };
+        let error = WriterLog::append_batch(&db, "conv:x", "alice", &[b"one", b"two"]).unwrap_err();
+        let StoreError::UnknownOutcome { events, cause } = &error else { panic!("{error:?}") };
+        assert_eq!(**cause, StoreError::Backend("the flush failed".into()));
+        assert_eq!(events.len(), 2);
+        let head = WriterLog::head(&db, "conv:x", "alice").unwrap().map(|entry| hex::encode(entry.content_hash));
+        assert_eq!(head, stores.then(|| events[1].entry_hash.clone()));
+    }
 }
