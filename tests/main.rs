@@ -5,6 +5,7 @@ mod backend;
 mod causal;
 mod crash;
 mod edge;
+mod golden;
 mod house;
 mod model;
 mod processes;
