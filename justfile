@@ -24,6 +24,10 @@ peer:
 disk:
     @bash .ci/steps disk
 
+# Every interleaving of small programs over the doorbell and group commit.
+interleavings:
+    @bash .ci/steps interleavings
+
 # The documentation; a warning is an error.
 doc:
     @bash .ci/steps doc
