@@ -49,6 +49,20 @@ fn the_file_that_agent_store_wrote_is_imported_whole_and_left_as_it_was() {
     assert_eq!(version, 7);
 }
 
+/// A fuzzer found it: the rows were verified in the order of the index, and copied in their own until the two differed.
+#[test]
+fn a_store_whose_index_says_otherwise_than_its_rows_is_refused_and_nothing_is_stored() {
+    let store = OldStore::golden();
+    let mut bytes = std::fs::read(store.path()).unwrap();
+    bytes[0x12be..][..3].copy_from_slice(&[1, 0x64, 0x49]);
+    std::fs::write(store.path(), &bytes).unwrap();
+    let vault = Vault::in_memory().unwrap();
+    let error = import(&store, &vault).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(error.to_string().contains("table _agent_store_log") && error.to_string().contains("backup"), "{error}");
+    assert_eq!(vault.tree_head().unwrap().size, 0);
+}
+
 #[test]
 fn a_conversation_keeps_the_order_in_which_its_writers_spoke() {
     let vault = Vault::in_memory().unwrap();

@@ -102,6 +102,17 @@ fn has<S: Sql + ?Sized>(sql: &S, table: &str, expected: &[(&str, &str, i64)]) ->
     Ok(true)
 }
 
+/// Refuses logs whose index does not say what their rows say: a page would show one in one order and not in the other.
+pub(crate) fn check_index<S: Sql + ?Sized>(sql: &S) -> Result<()> {
+    match sql.first("PRAGMA integrity_check(_agent_store_log)", &[], |row| Ok(columns::text(row, 0)?.to_owned()))? {
+        Some(found) if found != "ok" => Err(StoreError::Corrupt {
+            what: format!("table {LOG}"),
+            detail: format!("SQLite's integrity check finds: {found}; restore the file from a backup"),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a key that no page would show.
 pub(crate) fn check_keys<S: Sql + ?Sized>(sql: &S) -> Result<()> {
     let strange = "SELECT substr(quote(stream), 1, 200), substr(quote(writer), 1, 200), substr(quote(seq), 1, 40) \

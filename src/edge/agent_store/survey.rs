@@ -42,6 +42,7 @@ pub(super) fn survey(source: &dyn Backend, payload_limit: usize) -> Result<Surve
 
 impl Survey {
     fn verify<S: Sql + ?Sized>(&mut self, sql: &S, payload_limit: usize) -> Result<()> {
+        agent_store::check_index(sql)?;
         agent_store::check_keys(sql)?;
         let mut after = After::FIRST_ENTRY;
         let mut row = i64::MIN;
