@@ -28,6 +28,10 @@ disk:
 interleavings:
     @bash .ci/steps interleavings
 
+# What reads bytes that nobody vouches for, over a corpus and mutations of it; with PROOF=release in the number of a release.
+fuzz:
+    @bash .ci/steps fuzz
+
 # The documentation; a warning is an error.
 doc:
     @bash .ci/steps doc

@@ -1,0 +1,37 @@
+//! Every target over its corpus and mutations of it; and readers with a mistake, which must be caught.
+
+mod mistakes;
+mod seeds;
+
+use causal_vault_fuzz::driver::hold;
+use causal_vault_fuzz::{entry, file, import, note, payload, tree_proof};
+
+#[test]
+fn entry_bytes_have_one_reading() {
+    hold("entry", 100_000, 10_000_000, 20, entry::target);
+}
+
+#[test]
+fn an_edited_file_is_refused_or_damaged_or_as_it_was() {
+    hold("file", 1_500, 200_000, 1, file::target);
+}
+
+#[test]
+fn an_old_store_is_taken_over_whole_or_not_at_all() {
+    hold("import", 1_500, 200_000, 20, import::target);
+}
+
+#[test]
+fn notes_have_one_reading_and_no_text_is_forged() {
+    hold("note", 30_000, 3_000_000, 20, note::target);
+}
+
+#[test]
+fn a_typed_payload_is_one_value_that_is_read_as_it_was_written() {
+    hold("payload", 100_000, 10_000_000, 20, payload::target);
+}
+
+#[test]
+fn proofs_have_one_reading_and_show_nothing_that_is_not_so() {
+    hold("tree_proof", 5_000, 500_000, 20, tree_proof::target);
+}

@@ -1,0 +1,110 @@
+//! What each target must catch.
+
+use causal_vault::{EntryV1, ImportReport, SignedNote, SqliteOptions, StoreError, import_agent_store};
+use causal_vault_fuzz::driver::caught;
+use causal_vault_fuzz::{entry, file, import, note, payload, tree_proof};
+use rmp_serde::Deserializer;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+#[test]
+fn an_entry_decoder_that_overlooks_what_follows_is_caught() {
+    let encoded = |data: &[u8]| EntryV1::decode(data).ok()?.encode().ok();
+    caught("entry", 1_000, |data| {
+        entry::target_with(data, |data| encoded(data).or_else(|| encoded(data.get(..data.len().checked_sub(1)?)?)))
+    });
+}
+
+#[test]
+fn an_entry_decoder_that_mends_a_number_is_caught() {
+    caught("entry", 10_000, |data| {
+        entry::target_with(data, |data| {
+            let mut mended = data.to_vec();
+            if let Some(magic) = mended.first_mut() {
+                *magic |= 0x40;
+            }
+            EntryV1::decode(&mended).ok()?.encode().ok()
+        })
+    });
+}
+
+#[test]
+fn a_note_parser_that_trims_is_caught() {
+    let verifier = note::signer().verifier();
+    caught("note", 10_000, |data| {
+        let trims = |text: &str| format!("{}\n", text.trim()).parse::<SignedNote>().ok();
+        note::target_with(data, trims, |note| note.verify(&verifier).is_ok())
+    });
+}
+
+#[test]
+fn a_verifier_that_only_looks_for_a_signature_is_caught() {
+    caught("note", 10_000, |data| {
+        note::target_with(data, |text| text.parse().ok(), |note| note.signatures()[0].name() == note::signer().name())
+    });
+}
+
+#[test]
+fn a_bridge_that_lets_serde_decide_is_caught() {
+    fn lax<T: DeserializeOwned>(mut bytes: &[u8]) -> Option<T> {
+        T::deserialize(&mut Deserializer::new(&mut bytes)).ok()
+    }
+    caught("payload", 10_000, |data| payload::target_with(data, &lax::<IgnoredAny>, &lax));
+    let strict = |bytes: &[u8]| {
+        let mut rest = bytes;
+        let value = IgnoredAny::deserialize(&mut Deserializer::new(&mut rest)).ok()?;
+        rest.is_empty().then_some(value)
+    };
+    caught("payload", 100_000, |data| payload::target_with(data, &strict, &|_| None));
+}
+
+#[test]
+fn a_proof_of_another_size_is_caught() {
+    use causal_vault::{verify_consistency, verify_inclusion};
+    caught("tree_proof", 10_000, |data| {
+        let includes = |proof: &causal_vault::InclusionProof, leaf: &_, head: &causal_vault::TreeHead| {
+            proof.index < proof.size
+                && (proof.path.is_empty() || verify_inclusion(leaf, proof.index, proof.size, &proof.path, &head.root))
+        };
+        tree_proof::target_with(data, includes, |_, _, _| false)
+    });
+    caught("tree_proof", 10_000, |data| {
+        let continues = |proof: &causal_vault::ConsistencyProof,
+                         older: &causal_vault::TreeHead,
+                         newer: &causal_vault::TreeHead| {
+            proof.from == proof.to || verify_consistency(proof.from, &older.root, proof.to, &newer.root, &proof.path)
+        };
+        tree_proof::target_with(data, |_, _, _| false, continues)
+    });
+}
+
+#[test]
+fn a_verification_that_believes_the_file_is_caught() {
+    caught("file", 5_000, |data| file::target_with(data, |_, _| Ok(true)));
+}
+
+#[test]
+fn an_import_that_stores_before_it_has_read_is_caught() {
+    caught("import", 5_000, |data| {
+        import::target_with(data, |path, vault| {
+            vault.named_writer("early")?.commit(causal_vault::Event::raw("early", "").stream("s"))?;
+            real(path, vault)
+        })
+    });
+}
+
+#[test]
+fn an_import_that_ends_at_the_first_bad_row_is_caught() {
+    caught("import", 5_000, |data| {
+        import::target_with(data, |path, vault| match real(path, vault) {
+            Err(StoreError::ChainBroken { .. }) => {
+                import_agent_store(&causal_vault::SqliteBackend::in_memory()?, vault)
+            }
+            other => other,
+        })
+    });
+}
+
+fn real(path: &std::path::Path, vault: &causal_vault::Vault) -> Result<ImportReport, StoreError> {
+    import_agent_store(&SqliteOptions::new().read_only(true).open(path)?, vault)
+}
