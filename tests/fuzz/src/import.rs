@@ -10,7 +10,8 @@ use rusqlite::{Connection, params};
 
 use crate::patch::{Scratch, apply};
 
-const SCHEMA: &str = "PRAGMA synchronous = OFF; PRAGMA page_size = 512; PRAGMA journal_mode = WAL; \
+/// An empty store.
+pub const SCHEMA: &str = "PRAGMA synchronous = OFF; PRAGMA page_size = 512; PRAGMA journal_mode = WAL; \
     CREATE TABLE _agent_store_log (stream TEXT NOT NULL, writer TEXT NOT NULL, \
     seq INTEGER NOT NULL, prev_hash BLOB, content_hash BLOB NOT NULL, payload BLOB NOT NULL, \
     PRIMARY KEY (stream, writer, seq)); \
