@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod doorbell;
+mod limits;
 mod proof;
 mod vectors;
 mod verify;
