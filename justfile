@@ -52,6 +52,14 @@ deny:
 msrv:
     @bash .ci/steps msrv
 
+# One mistake after another in the code that hashes, encodes, signs and proves; takes hours.
+mutants:
+    @bash .ci/steps mutants
+
+# Every suite in the size of a release, and what each said of itself; takes many hours.
+release-proof:
+    @bash .ci/steps release-proof
+
 # Lets git run the gate before every push.
 install-hooks:
     @bash .ci/steps install-hooks

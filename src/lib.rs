@@ -73,7 +73,8 @@
 //! - The primitives, each usable alone over [`&dyn Backend`](Backend): [`WriterLog`], [`Generation`], [`Doorbell`],
 //!   [`Fingerprint`], and the bytes themselves: [`EntryV1`].
 //! - [`manual`]: [architecture](manual::architecture), [the bytes](mod@manual::format),
-//!   [what `Ok` means](manual::durability), [why, and why not](manual::why), [changes](manual::changelog).
+//!   [what `Ok` means](manual::durability), [how it is tested](manual::proof), [why, and why not](manual::why),
+//!   [changes](manual::changelog).
 //!
 //! # Features
 //!

@@ -1,8 +1,9 @@
 //! The manual: how the vault works, which bytes it writes, what an acknowledgement means, and why it is built this way.
 //!
 //! Start with [`architecture`], which names the parts and follows a commit through them. [`format`](mod@format) and
-//! [`durability`] are the contract. [`performance`] says where the time goes. [`why`] answers the questions that start
-//! with "why not". [`changelog`] says what changed for you.
+//! [`durability`] are the contract. [`performance`] says where the time goes, and [`proof`] how all of it is
+//! tested and what came of that. [`why`] answers the questions that start with "why not". [`changelog`] says what changed
+//! for you.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -18,6 +19,9 @@ pub mod format {}
 
 #[doc = include_str!("performance.md")]
 pub mod performance {}
+
+#[doc = include_str!("proof.md")]
+pub mod proof {}
 
 #[doc = include_str!("why.md")]
 pub mod why {}
