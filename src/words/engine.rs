@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use super::error::ErrorKind;
+use super::error_kind::ErrorKind;
 
 /// A failure of the database engine, with its own error kept as the [source](Error::source).
 ///

@@ -5,6 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::engine::EngineError;
+use super::error_kind::UnknownEvent;
 use super::rule::ChainRule;
 
 /// The result of every fallible call of this crate.
@@ -34,6 +35,19 @@ pub enum StoreError {
     /// A backend's own words, for backends that have nothing more precise to give.
     #[error("backend error: {0}")]
     Backend(String),
+
+    /// The tree ends before a checkpoint that was published: the vault is a restored backup, or was rolled back.
+    #[error(
+        "tenant {tenant:?} ends at {found} and the checkpoint names {published}: it was restored from a backup; restore what is missing, or call begin_epoch before anything is appended"
+    )]
+    BehindCheckpoint {
+        /// The tenant.
+        tenant: String,
+        /// The entries that are there.
+        found: u64,
+        /// The entries that the published checkpoint names.
+        published: u64,
+    },
 
     /// A lock was not free within the time-out.
     #[error("{what} was not free within {} ms; retry, or raise the time-out", waited.as_millis())]
@@ -86,6 +100,19 @@ pub enum StoreError {
         path: String,
         /// What was found, what is expected and what to do.
         reason: String,
+    },
+
+    /// The signer holds a key that is not the writer's, or is not any more.
+    #[error(
+        "writer {writer} signs with key {found}, and the vault has {expected} as its key; use Vault::writer_as with a signer of that key"
+    )]
+    KeyNotCurrent {
+        /// The writer's fingerprint in hex.
+        writer: String,
+        /// The signer's public key in hex.
+        found: String,
+        /// The writer's current public key in hex.
+        expected: String,
     },
 
     /// The writer's log is not at the sequence number the caller expected.
@@ -298,97 +325,30 @@ pub enum StoreError {
         /// Why not, and what to do instead.
         reason: String,
     },
-}
 
-/// What a caller can do about a [`StoreError`]. Stable: variants of the error may be added, each falls into one of these.
-///
-/// ```
-/// use causal_vault::{ErrorKind, StoreError};
-///
-/// let error = StoreError::MalformedRow("expected a blob".into());
-/// assert_eq!(error.kind(), ErrorKind::Corrupt);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The engine, the disk or the signer failed: the source or the message says how.
-    Backend,
-    /// Another writer holds the lock for longer than the time-out: retry.
-    Busy,
-    /// The store is not in the state that the call relied on: read again and decide.
-    Conflict,
-    /// Stored bytes are not what they were: restore, or investigate.
-    Corrupt,
-    /// The file or the policy does not let this caller do it.
-    Denied,
-    /// The input is not acceptable: change it.
-    Invalid,
-    /// The input is too large: the message names the limit.
-    Limit,
-    /// It is not there.
-    NotFound,
-    /// The outcome is not known: resolve it by event id.
-    UnknownOutcome,
-    /// This backend, platform or version cannot do it.
-    Unsupported,
-}
+    /// The writer has signed two entries at one place, and nothing more of it is appended.
+    #[error(
+        "writer {writer} is frozen: it has signed two entries {seq} of stream {stream:?} in epoch {epoch}, as the event at position {position} proves; go on as another writer, with a new key"
+    )]
+    WriterFrozen {
+        /// The writer's fingerprint in hex.
+        writer: String,
+        /// The stream of the two entries.
+        stream: String,
+        /// Their epoch.
+        epoch: u32,
+        /// Their sequence number.
+        seq: u64,
+        /// Where the proof stands.
+        position: u64,
+    },
 
-impl StoreError {
-    /// The events that may be stored or not: none, but for [`UnknownOutcome`](Self::UnknownOutcome).
-    ///
-    /// ```
-    /// let error = causal_vault::StoreError::Backend("full".into());
-    /// assert!(error.unknown_events().is_empty());
-    /// ```
-    pub fn unknown_events(&self) -> &[UnknownEvent] {
-        match self {
-            Self::UnknownOutcome { events, .. } => events,
-            _ => &[],
-        }
-    }
-
-    /// What a caller can do about this error.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Backend(_) | Self::Poisoned { .. } | Self::Signer(_) => ErrorKind::Backend,
-            Self::Busy { .. } => ErrorKind::Busy,
-            Self::Engine(engine) => engine.kind,
-            Self::ImportRefused { cause, .. } => cause.kind(),
-            Self::ChainBroken { .. }
-            | Self::Corrupt { .. }
-            | Self::InconsistentHistory { .. }
-            | Self::MalformedRow(_) => ErrorKind::Corrupt,
-            Self::HeadMoved { .. }
-            | Self::IdempotencyConflict { .. }
-            | Self::ImportConflict { .. }
-            | Self::NonMonotonicGeneration { .. }
-            | Self::NotImported { .. }
-            | Self::TransactionEnded { .. } => ErrorKind::Conflict,
-            Self::DuplicateParent { .. } | Self::Invalid { .. } | Self::InvalidName { .. } => ErrorKind::Invalid,
-            Self::FileRefused { .. } => ErrorKind::Denied,
-            Self::Limit { .. } => ErrorKind::Limit,
-            Self::UnknownOutcome { .. } => ErrorKind::UnknownOutcome,
-            Self::NotFound { .. } | Self::UnknownParent { .. } => ErrorKind::NotFound,
-            Self::NetworkFileSystem { .. } | Self::NewerFormat { .. } | Self::Unsupported { .. } => {
-                ErrorKind::Unsupported
-            }
-        }
-    }
-}
-
-/// An event of which it is not known whether it is stored. See [`StoreError::UnknownOutcome`].
-///
-/// ```
-/// use causal_vault::{StoreError, UnknownEvent};
-///
-/// let cause = Box::new(StoreError::Backend("the wire broke".into()));
-/// let error = StoreError::UnknownOutcome { events: Vec::new(), cause };
-/// assert!(error.unknown_events().is_empty());
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownEvent {
-    /// The event's id.
-    pub event_id: Uuid,
-    /// The hash of the entry that it is, if it is stored, in hex.
-    pub entry_hash: String,
+    /// The writer was revoked, and nothing more of it is appended.
+    #[error("writer {writer} was revoked by the event at position {position}; go on as another writer")]
+    WriterRevoked {
+        /// The writer: its name, or its fingerprint in hex.
+        writer: String,
+        /// Where the revocation stands.
+        position: u64,
+    },
 }

@@ -20,6 +20,8 @@ pub const BATCH_EVENTS: usize = 4096;
 pub const BATCH_BYTES: usize = 16 << 20;
 /// Dimensions of an embedding.
 pub const EMBEDDING_DIMENSIONS: usize = 4096;
+/// Bytes of the reason for a new epoch.
+pub const EPOCH_REASON: usize = 1024;
 /// Nesting of arrays and maps in a typed payload.
 pub const PAYLOAD_DEPTH: usize = 64;
 /// Bytes of a signed note's text: 1 MiB.

@@ -2,11 +2,13 @@
 
 mod engine;
 mod error;
+mod error_kind;
 pub mod limits;
 mod names;
 mod rule;
 
 pub use engine::EngineError;
-pub use error::{ErrorKind, Result, StoreError, UnknownEvent};
+pub use error::{Result, StoreError};
+pub use error_kind::{ErrorKind, UnknownEvent};
 pub(crate) use names::check_name;
 pub use rule::ChainRule;

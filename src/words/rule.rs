@@ -22,6 +22,12 @@ pub enum ChainRule {
     Encoding,
     /// The entry hash is the hash of the entry bytes.
     EntryHash,
+    /// The epoch is the one that rotations and `vault.epoch` events at earlier positions allow.
+    Epoch,
+    /// The writer was not frozen at an earlier position.
+    Frozen,
+    /// An event about a writer says what it must, and is by whoever may say it.
+    KeyEvent,
     /// The Lamport time is one more than the largest of the predecessors'.
     Lamport,
     /// Every parent is an earlier entry of the same tenant.
@@ -32,6 +38,8 @@ pub enum ChainRule {
     Position,
     /// The entry names the hash of the entry before it.
     Previous,
+    /// The writer was not revoked from an earlier position on.
+    Revoked,
     /// The entry belongs to this vault, tenant, stream and writer.
     Scope,
     /// Sequence numbers are 1, 2, 3 ... without a gap.
@@ -52,11 +60,15 @@ impl fmt::Display for ChainRule {
             Self::Edge => "edge",
             Self::Encoding => "encoding",
             Self::EntryHash => "entry hash",
+            Self::Epoch => "epoch",
+            Self::Frozen => "frozen writer",
+            Self::KeyEvent => "key event",
             Self::Lamport => "lamport time",
             Self::Parent => "parent",
             Self::Payload => "payload",
             Self::Position => "position",
             Self::Previous => "previous hash",
+            Self::Revoked => "revoked writer",
             Self::Scope => "scope",
             Self::Sequence => "sequence",
             Self::Signature => "signature",
