@@ -99,18 +99,19 @@ pub use backend::{
 };
 pub use causal::{
     Anchor, Break, CausalDigest, Checkpoint, CommitEvent, ConsistencyProof, Doorbell, Entry, EntryHash, EntryV1,
-    EventRef, Extension, Extensions, Fingerprint, Generation, InclusionProof, LogReader, LogReport, LogVerdict,
-    NoteSignature, NoteSigner, NoteVerifier, PayloadDigest, Realm, Scheme, SignedNote, Signer, SigningKey,
-    Subscription, SubscriptionId, TailVerdict, TreeHead, Verifier, VerifyReport, WriterLog, causal_hash,
-    embedding_digest, tree_root, verify_consistency, verify_entry_signature, verify_inclusion,
+    Equivocation, EventRef, Extension, Extensions, Fingerprint, Generation, InclusionProof, KeyRotation, LogPlace,
+    LogReader, LogReport, LogVerdict, NoteSignature, NoteSigner, NoteVerifier, PayloadDigest, Realm, Scheme,
+    SignedEntry, SignedNote, Signer, SigningKey, Subscription, SubscriptionId, TailVerdict, TreeHead, Verifier,
+    VerifyReport, WriterLog, causal_hash, embedding_digest, tree_root, verify_consistency, verify_entry_signature,
+    verify_inclusion,
 };
 pub use edge::{ImportReport, ImportedLog, import_agent_store, verify_agent_store_import};
 /// The type of an event's id in [`EntryV1`] and in errors; [`EventId`] wraps it.
 pub use uuid::Uuid;
 pub use vault::{
     CheckpointSchedule, CheckpointSink, Cursor, Event, EventHeader, EventId, EventKey, Events, FileSink, Filter,
-    Lineage, Outcome, Position, Receipt, StoredEvent, Vault, VaultBuilder, VaultTransaction, WatchOptions, Watcher,
-    Writer,
+    Lineage, Outcome, Position, Receipt, Standing, StoredEvent, Vault, VaultBuilder, VaultTransaction, WatchOptions,
+    Watcher, Writer,
 };
 pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, UnknownEvent, limits};
 

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use super::admission::{Admitted, admit, check_key, epoch_draft};
 use super::draft::{Author, Draft, Signing};
 use super::entry::{EntryV1, Scheme};
 use super::event_id;
 use super::extension::Extensions;
 use super::hash::{CausalDigest, EntryHash, PayloadDigest, causal_hash};
+use super::key_event::{EPOCH, is_about_writers, purpose, vault_identity};
 use super::known::{Known, LogHead};
 use super::merkle::TreeHead;
 use super::reference::EventRef;
@@ -79,9 +81,13 @@ impl<'t> Appender<'t> {
         {
             return Ok(appended);
         }
+        if self.known.timeline.tree.size() == 0 && draft.kind != EPOCH && kind::find(self.sql, EPOCH)?.is_some() {
+            // A tenant that is new in a restored vault may not have been new in the one that was lost.
+            self.append(&Author::named(vault_identity()), &epoch_draft("this tenant is new in a restored vault")?)?;
+        }
         let parents = self.resolve(&draft.parents)?;
         let writer = author.identity.id();
-        let LogHead { id: log, stream, epoch, genesis, last } = self.log(author, &draft.stream)?;
+        let LogHead { id: log, stream, epoch, genesis, last, .. } = self.log(author, draft)?;
         let found = last.map_or(0, |last| last.seq);
         if let Some(expected) = draft.expected_seq.filter(|expected| *expected != found) {
             return Err(StoreError::HeadMoved {
@@ -119,7 +125,7 @@ impl<'t> Appender<'t> {
         .encode()?;
         let hash = EntryHash::of(&bytes);
         let signature = match &author.signing {
-            Signing::Each(signer) => Some(self.sign(&**signer, &hash)?),
+            Signing::Each(signer) => Some(self.sign(&**signer, purpose(&draft.kind), &hash)?),
             Signing::Last(_) | Signing::Never => None,
         };
         let causal =
@@ -143,6 +149,9 @@ impl<'t> Appender<'t> {
 
         let link = Link { id, seq, lamport, hash, causal };
         self.known.advance(&writer, &draft.stream, link);
+        if is_about_writers(&draft.stream) {
+            self.known.forget_writers();
+        }
         match &author.signing {
             Signing::Last(signer) => drop(self.unsigned.insert(log, (Arc::clone(signer), link))),
             Signing::Each(_) | Signing::Never => drop(self.unsigned.remove(&log)),
@@ -175,7 +184,7 @@ impl<'t> Appender<'t> {
     pub(crate) fn finish(self) -> Result<Option<Known>> {
         self.check_whole()?;
         for (signer, last) in self.unsigned.values() {
-            entry::sign(self.sql, last.id, &self.sign(&**signer, &last.hash)?)?;
+            entry::sign(self.sql, last.id, &self.sign(&**signer, PURPOSE_ENTRY, &last.hash)?)?;
         }
         if self.known.timeline.tree.size() > self.start {
             timeline::advance(self.sql, &self.known.timeline, self.start)?;
@@ -183,8 +192,8 @@ impl<'t> Appender<'t> {
         Ok(self.known.is_small().then_some(self.known))
     }
 
-    fn sign(&self, signer: &dyn Signer, hash: &EntryHash) -> Result<[u8; 64]> {
-        signer.sign(&message(PURPOSE_ENTRY, self.known.realm.as_bytes(), hash.as_bytes()))
+    fn sign(&self, signer: &dyn Signer, purpose: u8, hash: &EntryHash) -> Result<[u8; 64]> {
+        signer.sign(&message(purpose, self.known.realm.as_bytes(), hash.as_bytes()))
     }
 
     fn check_whole(&self) -> Result<()> {
@@ -255,24 +264,24 @@ impl<'t> Appender<'t> {
         find_entry(self.sql, self.known.timeline.id, reference)
     }
 
-    /// The author's log in the stream.
-    fn log(&mut self, author: &Author, stream: &str) -> Result<LogHead> {
-        let writer = author.identity.id();
-        if let Some(head) = self.known.log(&writer, stream) {
+    /// The author's log in the draft's stream, if the author may append.
+    fn log(&mut self, author: &Author, draft: &Draft<'_>) -> Result<LogHead> {
+        let (writer, stream) = (author.identity.id(), &*draft.stream);
+        if let Some(head) = self.known.log(&writer, stream).filter(|_| draft.kind != EPOCH) {
+            check_key(author, &head.key)?;
             return Ok(head.clone());
         }
-        let row = match self.known.writer(&writer) {
-            Some(row) => row,
-            None => self.known.learn_writer(writer, writer::find_or_create(self.sql, &author.identity)?),
-        };
         let timeline = self.known.timeline.id;
-        let (id, epoch) = match log::epochs(self.sql, timeline, stream, row)?.first() {
-            Some(newest) => *newest,
-            None => (log::create(self.sql, timeline, stream, row, 0)?, 0),
+        let Admitted { row, key, epoch } = admit(self.sql, self.tenant, &mut self.known, author, &draft.kind)?;
+        let logs = log::epochs(self.sql, timeline, stream, row)?;
+        let id = match logs.iter().find(|(_, other)| *other == epoch) {
+            Some((id, _)) => *id,
+            None => log::create(self.sql, timeline, stream, row, epoch)?,
         };
         let head = LogHead {
             id,
             stream: stream.into(),
+            key,
             epoch,
             genesis: EntryHash::genesis(&self.known.realm, self.tenant, stream, &writer, epoch),
             last: entry::head(self.sql, id)?,

@@ -17,7 +17,21 @@ use crate::words::{Result, StoreError, check_name};
 #[derive(Clone)]
 pub(crate) struct Author {
     pub(crate) identity: Identity,
+    /// The key that it signs with: after a rotation not the one that its id is the hash of.
+    pub(crate) key: Option<[u8; 32]>,
     pub(crate) signing: Signing,
+}
+
+impl Author {
+    /// One that signs nothing.
+    pub(crate) fn named(identity: Identity) -> Self {
+        Self { identity, key: None, signing: Signing::Never }
+    }
+
+    /// One that signs every entry.
+    pub(crate) fn signing(identity: Identity, signer: impl Signer + 'static) -> Self {
+        Self { identity, key: Some(signer.public_key()), signing: Signing::Each(Arc::new(signer)) }
+    }
 }
 
 /// Which entries of a writer carry a signature.

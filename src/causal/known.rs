@@ -18,10 +18,22 @@ const ROWS_MAX: usize = 4096;
 pub(crate) struct Known {
     pub(super) realm: Realm,
     pub(super) timeline: Timeline,
-    writers: BTreeMap<Fingerprint, i64>,
+    /// The tenant's newest epoch.
+    epoch: Option<u32>,
+    writers: BTreeMap<Fingerprint, KnownWriter>,
     logs: BTreeMap<Fingerprint, BTreeMap<Arc<str>, LogHead>>,
     kinds: BTreeMap<Box<str>, i64>,
     rows: usize,
+}
+
+/// A writer that may append.
+#[derive(Clone, Copy)]
+pub(super) struct KnownWriter {
+    pub(super) row: i64,
+    /// The key that it signs with.
+    pub(super) key: Option<[u8; 32]>,
+    /// How many keys it had before.
+    pub(super) rotations: u32,
 }
 
 /// A log and its newest entry.
@@ -29,6 +41,8 @@ pub(crate) struct Known {
 pub(super) struct LogHead {
     pub(super) id: i64,
     pub(super) stream: Arc<str>,
+    /// The key that its writer signs with.
+    pub(super) key: Option<[u8; 32]>,
     pub(super) epoch: u32,
     pub(super) genesis: EntryHash,
     pub(super) last: Option<Link>,
@@ -36,7 +50,8 @@ pub(super) struct LogHead {
 
 impl Known {
     pub(super) fn new(realm: Realm, timeline: Timeline) -> Self {
-        Self { realm, timeline, writers: BTreeMap::new(), logs: BTreeMap::new(), kinds: BTreeMap::new(), rows: 0 }
+        let (writers, logs, kinds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { realm, timeline, epoch: None, writers, logs, kinds, rows: 0 }
     }
 
     /// Whether it is worth keeping for the next transaction.
@@ -44,13 +59,27 @@ impl Known {
         self.rows <= ROWS_MAX
     }
 
-    pub(super) fn writer(&self, writer: &Fingerprint) -> Option<i64> {
+    pub(super) fn epoch(&self) -> Option<u32> {
+        self.epoch
+    }
+
+    pub(super) fn learn_epoch(&mut self, epoch: u32) -> u32 {
+        *self.epoch.insert(epoch)
+    }
+
+    /// After an event that changes what writers may append.
+    pub(super) fn forget_writers(&mut self) {
+        (self.epoch, self.writers, self.logs) = (None, BTreeMap::new(), BTreeMap::new());
+        self.rows = self.kinds.len();
+    }
+
+    pub(super) fn writer(&self, writer: &Fingerprint) -> Option<KnownWriter> {
         self.writers.get(writer).copied()
     }
 
-    pub(super) fn learn_writer(&mut self, writer: Fingerprint, row: i64) -> i64 {
-        self.rows += usize::from(self.writers.insert(writer, row).is_none());
-        row
+    pub(super) fn learn_writer(&mut self, writer: Fingerprint, known: KnownWriter) -> KnownWriter {
+        self.rows += usize::from(self.writers.insert(writer, known).is_none());
+        known
     }
 
     pub(super) fn log(&self, writer: &Fingerprint, stream: &str) -> Option<&LogHead> {

@@ -1,7 +1,9 @@
 //! The primitives: identities, entries and their hashes, logs, the tree, counters and the doorbell. Each is usable alone
 //! over `&dyn Backend`.
 
+pub(crate) mod admission;
 pub(crate) mod append;
+pub(crate) mod authority;
 mod bytes;
 mod checkpoint;
 mod claim;
@@ -9,12 +11,14 @@ pub(crate) mod commit;
 mod doorbell;
 pub(crate) mod draft;
 mod entry;
+mod equivocation;
 mod event_id;
 mod extension;
 mod fingerprint;
 mod generation;
 pub(crate) mod hash;
 mod id;
+pub(crate) mod key_event;
 pub(crate) mod known;
 pub(crate) mod merkle;
 mod note;
@@ -32,10 +36,12 @@ pub(crate) mod writer_log;
 pub use checkpoint::Checkpoint;
 pub use doorbell::{CommitEvent, Doorbell, Subscription, SubscriptionId};
 pub use entry::{EntryV1, Scheme};
+pub use equivocation::{Equivocation, LogPlace};
 pub use extension::{Extension, Extensions, embedding_digest};
 pub use fingerprint::Fingerprint;
 pub use generation::Generation;
 pub use hash::{CausalDigest, EntryHash, PayloadDigest, Realm, causal_hash};
+pub use key_event::{KeyRotation, SignedEntry};
 pub use merkle::{TreeHead, tree_root};
 pub use note::{NoteSignature, SignedNote};
 pub use note_key::{NoteSigner, NoteVerifier};

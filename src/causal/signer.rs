@@ -11,6 +11,8 @@ pub use ed25519_dalek::SigningKey;
 const TAG: [u8; 6] = *b"CVSIG\x01";
 /// What the signature of an entry is for.
 pub(crate) const PURPOSE_ENTRY: u8 = 1;
+/// What the signature of an event about the writer's own key is for.
+pub(crate) const PURPOSE_KEY_EVENT: u8 = 2;
 
 /// Something that holds an ed25519 key and signs with it: a [`SigningKey`] in memory, or a device.
 ///
@@ -118,8 +120,19 @@ pub fn verify_entry_signature(
     entry_hash: &[u8; 32],
     signature: &[u8; 64],
 ) -> bool {
+    verify_signature(PURPOSE_ENTRY, public_key, realm, entry_hash, signature)
+}
+
+/// [`verify_entry_signature`] for a signature of any purpose.
+pub(crate) fn verify_signature(
+    purpose: u8,
+    public_key: &[u8; 32],
+    realm: &[u8; 32],
+    entry_hash: &[u8; 32],
+    signature: &[u8; 64],
+) -> bool {
     VerifyingKey::from_bytes(public_key).is_ok_and(|key| {
-        key.verify_strict(&message(PURPOSE_ENTRY, realm, entry_hash), &Signature::from_bytes(signature)).is_ok()
+        key.verify_strict(&message(purpose, realm, entry_hash), &Signature::from_bytes(signature)).is_ok()
     })
 }
 

@@ -36,6 +36,14 @@ impl Identity {
         &self.proof
     }
 
+    /// The key that its id is the hash of.
+    pub(crate) fn first_key(&self) -> Option<[u8; 32]> {
+        match &self.proof {
+            Proof::Name(_) => None,
+            Proof::PublicKey(key) => Some(*key),
+        }
+    }
+
     /// What people call it: the name, or the fingerprint in hex.
     pub(crate) fn label(&self) -> Arc<str> {
         match &self.proof {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use super::append::{Appended, Appender, INLINE_BYTES};
 use super::commit::commit;
-use super::draft::{Author, Draft, Signing};
+use super::draft::{Author, Draft};
 use super::entry::Scheme;
 use super::extension::Extension;
 use super::fingerprint::Fingerprint;
@@ -123,7 +123,7 @@ impl WriterLog {
         writer: &str,
         payloads: &[impl AsRef<[u8]>],
     ) -> Result<Vec<Entry>> {
-        let author = Author { identity: Identity::named(writer)?, signing: Signing::Never };
+        let author = Author::named(Identity::named(writer)?);
         check_batch(payloads.len(), payloads.iter().map(|payload| payload.as_ref().len()).sum())?;
         let drafts = payloads
             .iter()
@@ -328,14 +328,12 @@ fn find(db: &dyn Backend, stream: &str, writer: &str) -> Result<VecDeque<(u32, i
     Ok(VecDeque::new())
 }
 
-/// The number of the newest entry, 0 in an empty log.
+/// The largest number of an entry, of whatever epoch; 0 in an empty log.
 pub(crate) fn head_seq(db: &dyn Backend, stream: &str, writer: &str) -> Result<u64> {
-    for (_, log) in find(db, stream, writer)?.into_iter().rev() {
-        if let Some(head) = entry::head(db, log)? {
-            return Ok(head.seq);
-        }
-    }
-    Ok(0)
+    find(db, stream, writer)?.into_iter().try_fold(0, |max, (_, log)| {
+        let head = entry::head(db, log)?;
+        Ok(head.map_or(max, |head| max.max(head.seq)))
+    })
 }
 
 fn page(db: &dyn Backend, writer: &str, log: i64, from: u64) -> Result<Vec<Entry>> {

@@ -143,7 +143,7 @@ impl Vault {
     }
 
     /// The tree as it is now, if it continues all of these.
-    fn continued(&self, earlier: impl Iterator<Item = TreeHead>) -> Result<TreeHead> {
+    pub(super) fn continued(&self, earlier: impl Iterator<Item = TreeHead>) -> Result<TreeHead> {
         let tx = self.db().begin(Access::Read)?;
         if !tx.is_outermost() {
             return Err(StoreError::Unsupported {
@@ -197,7 +197,7 @@ impl Vault {
         }
     }
 
-    fn origin_path(&self) -> String {
+    pub(super) fn origin_path(&self) -> String {
         let realm = self.realm().to_hex();
         format!("/{}/{}", realm.get(..16).unwrap_or_default(), self.tenant())
     }

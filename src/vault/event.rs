@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::codec;
 use super::header::EventId;
 use crate::causal::draft::Draft;
+use crate::causal::key_event::RESERVED;
 use crate::causal::{EntryHash, EventRef, Extension};
 use crate::words::{Result, StoreError};
 
@@ -36,6 +37,8 @@ pub struct Event {
     extensions: Vec<Extension>,
     attachments: Vec<Vec<u8>>,
     expected_seq: Option<u64>,
+    /// Whether it may be of a kind that is the vault's own.
+    is_the_vaults: bool,
 }
 
 impl Event {
@@ -75,7 +78,14 @@ impl Event {
             extensions: Vec::new(),
             attachments: Vec::new(),
             expected_seq: None,
+            is_the_vaults: false,
         }
+    }
+
+    /// Lets the vault itself use its own kinds.
+    pub(crate) fn by_the_vault(mut self) -> Self {
+        self.is_the_vaults = true;
+        self
     }
 
     /// The stream it belongs to: every event needs one.
@@ -245,6 +255,13 @@ impl Event {
                 reason: format!("the event of kind {:?} has no stream; name one with .stream(..)", self.kind),
             });
         };
+        if self.kind.starts_with(RESERVED) && !self.is_the_vaults {
+            return Err(StoreError::InvalidName {
+                what: "kind",
+                name: self.kind,
+                reason: "kinds that begin with \"vault.\" are the vault's own; choose another",
+            });
+        }
         let mut draft = Draft::new(stream, self.kind, self.payload, limit)?
             .identified(self.id)
             .with_parents(self.parents)?

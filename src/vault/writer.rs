@@ -1,7 +1,6 @@
 //! A writer's handle on a vault.
 
 use std::fmt;
-use std::sync::Arc;
 
 use super::event::Event;
 use super::open::Vault;
@@ -45,7 +44,7 @@ impl Vault {
         let public_key = signer.public_key();
         check_public_key(&public_key)?;
         let identity = Identity::signed(public_key);
-        Ok(Writer { vault: self.clone(), author: Author { identity, signing: Signing::Each(Arc::new(signer)) } })
+        Ok(Writer { vault: self.clone(), author: Author::signing(identity, signer) })
     }
 
     /// A writer that has a name and no key: it can sign nothing, and whoever can write the file can write in its name.
@@ -59,7 +58,7 @@ impl Vault {
     /// ```
     pub fn named_writer(&self, name: &str) -> Result<Writer> {
         let identity = Identity::named(name)?;
-        Ok(Writer { vault: self.clone(), author: Author { identity, signing: Signing::Never } })
+        Ok(Writer { vault: self.clone(), author: Author::named(identity) })
     }
 }
 
@@ -129,6 +128,10 @@ impl Writer {
         let limit = self.vault.settings().payload_bytes;
         let drafts = events.into_iter().map(|event| event.draft(limit)).collect::<Result<Vec<_>>>()?;
         self.vault.transaction(|tx| drafts.iter().map(|draft| tx.append_draft(&self.author, draft)).collect())
+    }
+
+    pub(super) fn new(vault: Vault, author: Author) -> Self {
+        Self { vault, author }
     }
 
     pub(super) fn author(&self) -> &Author {

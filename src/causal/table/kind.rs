@@ -9,9 +9,13 @@ pub(crate) const TABLE: Table = Table {
     schema: &["CREATE TABLE vault_kind (id INTEGER PRIMARY KEY, kind TEXT NOT NULL UNIQUE) STRICT"],
 };
 
+/// The number of a kind that some tenant has used.
+pub(crate) fn find<S: Sql + ?Sized>(sql: &S, kind: &str) -> Result<Option<i64>> {
+    sql.first("SELECT id FROM vault_kind WHERE kind = ?", &[text(kind)], |row| columns::int(row, 0))
+}
+
 pub(crate) fn find_or_create<S: Sql + ?Sized>(sql: &S, kind: &str) -> Result<i64> {
-    let found = sql.first("SELECT id FROM vault_kind WHERE kind = ?", &[text(kind)], |row| columns::int(row, 0))?;
-    if let Some(id) = found {
+    if let Some(id) = find(sql, kind)? {
         return Ok(id);
     }
     sql.insert_returning(TABLE.name, "INSERT INTO vault_kind (kind) VALUES (?) RETURNING id", &[text(kind)])

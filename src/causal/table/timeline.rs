@@ -55,6 +55,13 @@ pub(crate) fn all<S: Sql + ?Sized>(sql: &S) -> Result<Vec<Timeline>> {
     sql.all("SELECT id, size, peaks FROM vault_timeline ORDER BY id", &[], row)
 }
 
+/// The tenants that have appended.
+pub(crate) fn tenants<S: Sql + ?Sized>(sql: &S) -> Result<Vec<String>> {
+    sql.all("SELECT tenant FROM vault_timeline WHERE name = ? ORDER BY id", &[text(MAIN)], |row| {
+        columns::text(row, 0).map(str::to_owned)
+    })
+}
+
 /// A timeline's number and its last position.
 pub(crate) fn size<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Option<(u64, u64)>> {
     sql.first("SELECT id, size FROM vault_timeline WHERE tenant = ? AND name = ?", &[text(tenant), text(name)], |row| {

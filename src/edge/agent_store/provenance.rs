@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ImportedLog;
 use super::chain::{Chain, hex};
 use super::survey::Logs;
+use crate::causal::key_event::VAULT_WRITER;
 use crate::causal::writer_log::DEFAULT_TENANT;
 use crate::causal::{Fingerprint, WriterLog, hash};
 use crate::vault::{Event, EventId, Filter, Vault};
@@ -14,7 +15,7 @@ use crate::words::{ChainRule, Result, StoreError};
 
 /// The log that imports are recorded in.
 pub(super) const STREAM: &str = "vault:import";
-pub(super) const WRITER: &str = "causal-vault";
+pub(super) const WRITER: &str = VAULT_WRITER;
 
 const KIND: &str = "vault.import";
 const FORMAT: &str = "agent-store 0.1.2";
@@ -45,7 +46,7 @@ pub(super) fn event(stream: &str, writer: &str, here: Chain, log: Chain) -> Resu
         hash: hex(log.head),
     };
     let id = hash::agent_store_import(stream, writer, first_seq, log.entries, &log.head.unwrap_or_default());
-    Ok(Event::new(KIND, &payload)?.stream(STREAM).id(event_id(first_seq, id)))
+    Ok(Event::new(KIND, &payload)?.by_the_vault().stream(STREAM).id(event_id(first_seq, id)))
 }
 
 /// The id of an imported entry.

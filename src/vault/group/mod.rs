@@ -159,9 +159,12 @@ fn is_refusal(error: &StoreError) -> bool {
         StoreError::DuplicateParent { .. }
             | StoreError::HeadMoved { .. }
             | StoreError::IdempotencyConflict { .. }
+            | StoreError::KeyNotCurrent { .. }
             | StoreError::Limit { .. }
             | StoreError::Signer(_)
             | StoreError::UnknownParent { .. }
+            | StoreError::WriterFrozen { .. }
+            | StoreError::WriterRevoked { .. }
     )
 }
 
