@@ -141,7 +141,7 @@ fn read(conn: &Connection) -> Vec<StoredRow> {
     rows.unwrap().map(Result::unwrap).collect()
 }
 
-fn genesis(entry: &EntryV1<'_>) -> EntryHash {
+pub(super) fn genesis(entry: &EntryV1<'_>) -> EntryHash {
     let mut hasher = blake3::Hasher::new_derive_key("causal-vault v1 2026 log-genesis");
     hasher.update(entry.realm.as_bytes());
     for name in [entry.tenant, entry.stream] {
@@ -152,13 +152,17 @@ fn genesis(entry: &EntryV1<'_>) -> EntryHash {
 }
 
 pub(super) fn sign(key: &SigningKey, entry: &EntryV1<'_>, hash: &EntryHash) -> [u8; 64] {
-    let message = [b"CVSIG\x01\x01".as_slice(), entry.realm.as_bytes(), hash.as_bytes()].concat();
+    sign_for(1, key, entry, hash)
+}
+
+pub(super) fn sign_for(purpose: u8, key: &SigningKey, entry: &EntryV1<'_>, hash: &EntryHash) -> [u8; 64] {
+    let message = [b"CVSIG\x01".as_slice(), &[purpose], entry.realm.as_bytes(), hash.as_bytes()].concat();
     causal_vault::Signer::sign(key, &message).unwrap()
 }
 
 /// The first half of an event id, with the last two bytes of the second mixed into its own; nothing where an id of
 /// version 8 begins with the position that it stands at.
-fn event_key(id: &[u8; 16], position: i64) -> Option<i64> {
+pub(super) fn event_key(id: &[u8; 16], position: i64) -> Option<i64> {
     if id[6] >> 4 == 8 && id[..5] == position.to_be_bytes()[3..] {
         return None;
     }

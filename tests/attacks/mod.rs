@@ -15,6 +15,7 @@ mod random;
 mod scene;
 mod schema;
 mod threads;
+mod writers;
 
 use causal_vault::{
     ChainRule, Durability, ErrorKind, LogVerdict, StoreError, TailVerdict, Vault, VerifyReport, WriterLog,

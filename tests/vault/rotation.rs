@@ -161,8 +161,7 @@ fn threads_that_commit_while_the_key_changes_are_refused_from_there_on_and_fail_
         drop(old.rotate(key(2)).unwrap());
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
-    let rotation = vault.get(&vault.events(Filter::kind("vault.rotation")).unwrap().next().unwrap().unwrap());
-    let rotated_at = rotation.unwrap().header.position;
+    let rotated_at = events(&vault, Filter::kind("vault.rotation"))[0].header.position;
     for (n, outcomes) in outcomes.into_iter().enumerate() {
         let refused = outcomes.iter().position(std::result::Result::is_err).unwrap_or(outcomes.len());
         assert!(n % 2 == 0 || refused == outcomes.len(), "bob has nothing to do with it");
