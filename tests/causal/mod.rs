@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod doorbell;
+mod equivocation;
 mod limits;
 mod proof;
 mod vectors;

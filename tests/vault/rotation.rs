@@ -55,6 +55,7 @@ fn an_old_key_is_refused_by_whatever_handle_and_in_whatever_process() {
     notes(&old, 1);
     notes(&there, 1);
     let new = old.rotate(key(2)).unwrap();
+    notes(&new, 1);
     for stale in [&old, &there] {
         let before = size(&vault);
         for error in [

@@ -256,6 +256,8 @@ mod tests {
         let alice = vault.named_writer("alice").unwrap();
         let unknown =
             EventRef { seq: 9, ..EventRef::from(&vault.named_writer("b").unwrap().commit(note("x")).unwrap()) };
+        let revoked = vault.named_writer("c").unwrap();
+        vault.revoke(revoked.id(), None).unwrap();
         let (_, rest, transactions) = together(
             &vault,
             vec![
@@ -263,14 +265,15 @@ mod tests {
                 (alice.clone(), note("stale").expect_seq(7)),
                 (vault.writer(Panics).unwrap(), note("never")),
                 (alice.clone(), note("orphan").parent(unknown)),
+                (revoked, note("never")),
                 (alice, note("two").expect_seq(1)),
             ],
         );
         let seqs: Vec<_> = rest.iter().map(|r| r.as_ref().ok().map(|r| r.as_ref().ok().map(|r| r.seq))).collect();
-        assert_eq!(seqs, [Some(Some(1)), Some(None), None, Some(None), Some(Some(2))]);
+        assert_eq!(seqs, [Some(Some(1)), Some(None), None, Some(None), Some(None), Some(Some(2))]);
         assert!(matches!(rest[1], Ok(Err(StoreError::HeadMoved { found: 1, expected: 7, .. }))));
         assert!(matches!(rest[3], Ok(Err(StoreError::UnknownParent { .. }))));
-        assert_eq!((vault.tree_head().unwrap().size, transactions), (4, 1));
+        assert_eq!((vault.tree_head().unwrap().size, transactions), (5, 1));
     }
 
     #[test]
