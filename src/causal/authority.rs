@@ -11,7 +11,7 @@ use super::equivocation::{Equivocation, LogPlace};
 use super::fingerprint::Fingerprint;
 use super::hash::{PayloadDigest, Realm};
 use super::key_event::{
-    EPOCH, EPOCH_STREAM, EQUIVOCATION, KeyRotation, REVOCATION, ROTATION, SignedEntry, stream_of, subject,
+    EPOCH, EPOCH_STREAM, EQUIVOCATION, KeyRotation, REVOCATION, ROTATION, STREAMS, SignedEntry, stream_of, subject,
     vault_identity,
 };
 use super::table::entry::{self, Row, StoredPayload};
@@ -50,9 +50,13 @@ pub(crate) struct Revoked {
     pub(crate) last_good: u64,
 }
 
+/// Whether a tenant has events about writers at all: most have none, and nothing else has to be read.
+pub(crate) fn is_told<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>) -> Result<bool> {
+    log::exist_between(sql, scope.timeline, STREAMS.0, STREAMS.1)
+}
+
 impl Authority {
     pub(crate) fn read<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>, writer: &Fingerprint) -> Result<Arc<Self>> {
-        static NONE: LazyLock<Arc<Authority>> = LazyLock::new(Arc::default);
         let mut events = Vec::new();
         for log in log::select(sql, scope.timeline, Some(&stream_of(writer)), None)? {
             entry::scan_log(sql, log.id, 1, |row| {
@@ -61,7 +65,7 @@ impl Authority {
             })?;
         }
         if events.is_empty() {
-            return Ok(Arc::clone(&NONE));
+            return Ok(Self::none());
         }
         let mut authority = Self { first_key: first_key(sql, writer)?, ..Self::default() };
         events.sort_unstable_by_key(|event| event.id);
@@ -73,6 +77,12 @@ impl Authority {
             }
         }
         Ok(Arc::new(authority))
+    }
+
+    /// That of a writer that no event is about.
+    pub(crate) fn none() -> Arc<Self> {
+        static NONE: LazyLock<Arc<Authority>> = LazyLock::new(Arc::default);
+        Arc::clone(&NONE)
     }
 
     /// What the events say about the writer that a stream is about, if it is about one.
@@ -109,6 +119,9 @@ impl Authority {
                 }
                 _ => Err("its payload is not a public key"),
             },
+            REVOCATION if !event.payload.is_empty() || entry.parents.len() > 1 => {
+                Err("it has a payload, or more than one last good entry")
+            }
             REVOCATION if by_vault || key.is_some_and(|key| own && event.entry.is_signed_by(&key, entry)) => {
                 let good = edge::parents(sql, event.id)?.into_iter().min().unwrap_or_default();
                 let revoked = self.revoked.get_or_insert(Revoked { at: event.id, last_good: good });
@@ -226,18 +239,23 @@ pub(crate) fn first_key<S: Sql + ?Sized>(sql: &S, writer: &Fingerprint) -> Resul
 
 /// The tenant's epochs: what begins each, and its number, which is that of the entry that begins it.
 pub(crate) fn epochs<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>) -> Result<Vec<(u64, u32)>> {
-    let (mut epochs, vault) = (Vec::<(u64, u32)>::new(), vault_identity().id());
-    let Some(row) = writer::find(sql, &vault)? else { return Ok(epochs) };
-    for (log, epoch) in log::epochs(sql, scope.timeline, EPOCH_STREAM, row)?.into_iter().rev() {
-        let last = epochs.last().copied().unwrap_or_default();
+    let mut epochs = Vec::new();
+    let Some(row) = writer::find(sql, &vault_identity().id())? else { return Ok(epochs) };
+    for (log, epoch) in log::epochs(sql, scope.timeline, EPOCH_STREAM, row)? {
         entry::scan_log(sql, log, 1, |row| {
-            let begins = EntryV1::decode(row.bytes).is_ok_and(|entry| entry.kind == EPOCH && entry.epoch == epoch);
-            if begins && (row.id, epoch) > last && epoch > last.1 {
+            if EntryV1::decode(row.bytes).is_ok_and(|entry| entry.kind == EPOCH && entry.epoch == epoch) {
                 epochs.push((row.id, epoch));
             }
             Ok(ControlFlow::Break(()))
         })?;
     }
+    epochs.sort_unstable();
+    let mut last = 0;
+    epochs.retain(|(_, epoch)| {
+        let begins = *epoch > last;
+        last = last.max(*epoch);
+        begins
+    });
     Ok(epochs)
 }
 

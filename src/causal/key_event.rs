@@ -6,7 +6,7 @@
 //! vault:writer:WRITER    vault.revocation     the writer,    nothing; its parent is the last entry that is good
 //!                                             or the vault
 //! vault:writer:WRITER    vault.equivocation   the vault      the proof
-//! vault:epoch            vault.epoch          the vault      why, as text
+//! vault:writers          vault.epoch          the vault      why, as text
 //! ```
 
 use super::entry::EntryV1;
@@ -20,13 +20,15 @@ pub(crate) const VAULT_WRITER: &str = "causal-vault";
 /// What the kinds of a vault's own events begin with.
 pub(crate) const RESERVED: &str = "vault.";
 
-pub(crate) const EPOCH_STREAM: &str = "vault:epoch";
+pub(crate) const EPOCH_STREAM: &str = "vault:writers";
 pub(crate) const EPOCH: &str = "vault.epoch";
 pub(crate) const EQUIVOCATION: &str = "vault.equivocation";
 pub(crate) const REVOCATION: &str = "vault.revocation";
 pub(crate) const ROTATION: &str = "vault.rotation";
 
 const WRITER_STREAM: &str = "vault:writer:";
+/// All of these streams, and hardly any other, stand from the first to before the second.
+pub(crate) const STREAMS: (&str, &str) = ("vault:writer", "vault:writet");
 
 /// The writer of a vault's own events.
 pub(crate) fn vault_identity() -> Identity {

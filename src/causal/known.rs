@@ -18,6 +18,8 @@ const ROWS_MAX: usize = 4096;
 pub(crate) struct Known {
     pub(super) realm: Realm,
     pub(super) timeline: Timeline,
+    /// Whether there are events about writers at all.
+    is_told: Option<bool>,
     /// The tenant's newest epoch.
     epoch: Option<u32>,
     writers: BTreeMap<Fingerprint, KnownWriter>,
@@ -51,12 +53,20 @@ pub(super) struct LogHead {
 impl Known {
     pub(super) fn new(realm: Realm, timeline: Timeline) -> Self {
         let (writers, logs, kinds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { realm, timeline, epoch: None, writers, logs, kinds, rows: 0 }
+        Self { realm, timeline, is_told: None, epoch: None, writers, logs, kinds, rows: 0 }
     }
 
     /// Whether it is worth keeping for the next transaction.
     pub(super) fn is_small(&self) -> bool {
         self.rows <= ROWS_MAX
+    }
+
+    pub(super) fn is_told(&self) -> Option<bool> {
+        self.is_told
+    }
+
+    pub(super) fn learn_is_told(&mut self, is_told: bool) -> bool {
+        *self.is_told.insert(is_told)
     }
 
     pub(super) fn epoch(&self) -> Option<u32> {
@@ -69,7 +79,8 @@ impl Known {
 
     /// After an event that changes what writers may append.
     pub(super) fn forget_writers(&mut self) {
-        (self.epoch, self.writers, self.logs) = (None, BTreeMap::new(), BTreeMap::new());
+        (self.is_told, self.epoch) = (None, None);
+        (self.writers, self.logs) = (BTreeMap::new(), BTreeMap::new());
         self.rows = self.kinds.len();
     }
 

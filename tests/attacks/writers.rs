@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use causal_vault::ChainRule::{self, *};
 use causal_vault::{
-    EntryHash, EntryV1, Event, EventRef, Extensions, Fingerprint, PayloadDigest, Realm, Scheme, Signer, SigningKey,
-    Uuid, Vault, VerifyReport, WriterLog,
+    EntryHash, EntryV1, Event, EventRef, Extensions, Fingerprint, LogVerdict, PayloadDigest, Realm, Scheme, Signer,
+    SigningKey, Uuid, Vault, VerifyReport, WriterLog,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -192,7 +192,7 @@ fn an_untouched_story_and_what_may_be_appended_to_it_are_in_order() {
         Forged::note(id(1), 1, 2).append(conn);
         Forged::rotation(id(1), 1, Some((2, 2))).append(conn);
         Forged::note(id(1), 2, 66).append(conn);
-        Forged::by_the_vault("vault:epoch".to_owned(), 7, "vault.epoch", b"restored").append(conn);
+        Forged::by_the_vault("vault:writers".to_owned(), 7, "vault.epoch", b"restored").append(conn);
         Forged::note(id(1), 9, 66).append(conn);
         Forged::by_the_vault("ledger".to_owned(), 7, "note", b"").append(conn);
     });
@@ -257,6 +257,9 @@ fn an_entry_by_a_key_that_was_rotated_away_is_caught_in_either_epoch() {
 fn a_revoked_and_a_frozen_writer_that_go_on_are_caught() {
     caught(&[Revoked], |conn| Forged::note(id(5), 0, 5).append(conn));
     caught(&[KeyEvent], |conn| Forged::rotation(id(5), 0, Some((5, 2))).append(conn));
+    caught(&[KeyEvent], |conn| {
+        Forged { kind: "vault.revocation", ..Forged::rotation(id(1), 1, Some((2, 2))) }.append(conn);
+    });
     caught(&[Frozen], |conn| Forged::note(id(6), 0, 6).append(conn));
     caught(&[KeyEvent], |conn| Forged::rotation(id(6), 0, Some((6, 2))).append(conn));
 }
@@ -265,15 +268,18 @@ fn a_revoked_and_a_frozen_writer_that_go_on_are_caught() {
 fn an_epoch_that_nothing_announces_is_caught_and_so_is_one_that_goes_back() {
     caught(&[Epoch], |conn| Forged { signed: None, ..Forged::note(vault_itself(), 1, 0) }.append(conn));
     caught(&[Epoch], |conn| Forged::note(id(1), 2, 2).append(conn));
-    let announce = |epoch| Forged::by_the_vault("vault:epoch".to_owned(), epoch, "vault.epoch", b"");
+    let announce = |epoch| Forged::by_the_vault("vault:writers".to_owned(), epoch, "vault.epoch", b"");
     caught(&[Epoch], |conn| {
         announce(7).append(conn);
         Forged::note(id(1), 1, 2).append(conn);
     });
-    caught(&[Epoch], |conn| {
+    let (_copy, vault, back) = report(|conn| {
         announce(7).append(conn);
         announce(5).append(conn);
     });
+    let LogVerdict::Broken(broken) = &back.logs.last().unwrap().verdict else { panic!("{back}") };
+    assert_eq!((rules(&back), broken.position), (vec![Epoch], Some(10)));
+    assert_eq!(vault.standing(id(1)).unwrap().epoch, 8);
     caught(&[Epoch, Epoch], |conn| {
         Forged { kind: "note", ..announce(7) }.append(conn);
         Forged::note(id(1), 8, 2).append(conn);

@@ -63,7 +63,7 @@ fn a_writer_that_lied_is_frozen_for_every_handle_and_the_proof_is_kept() {
             }
         }
         assert_eq!(vault.standing(alice(vault).id()).unwrap().frozen, Some(receipt.position));
-        assert_eq!(vault.equivocations().unwrap(), [proof.clone()]);
+        assert_eq!(vault.equivocations().unwrap(), std::slice::from_ref(&proof));
     }
     assert_eq!((receipt.position.number(), size(&here)), (6, 6));
     notes(&here.named_writer("bob").unwrap(), 1);

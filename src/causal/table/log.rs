@@ -37,6 +37,12 @@ pub(crate) fn epochs<S: Sql + ?Sized>(sql: &S, timeline: u64, stream: &str, writ
     )
 }
 
+/// Whether a timeline has logs in streams from `from` to before `to`.
+pub(crate) fn exist_between<S: Sql + ?Sized>(sql: &S, timeline: u64, from: &str, to: &str) -> Result<bool> {
+    let statement = "SELECT 1 FROM vault_log WHERE timeline = ? AND stream >= ? AND stream < ? LIMIT 1";
+    Ok(sql.first(statement, &[int(timeline), text(from), text(to)], |_| Ok(()))?.is_some())
+}
+
 pub(crate) fn create<S: Sql + ?Sized>(sql: &S, timeline: u64, stream: &str, writer: i64, epoch: u32) -> Result<i64> {
     sql.insert_returning(
         TABLE.name,
