@@ -95,7 +95,7 @@ impl SignedEntry {
 /// let vault = Vault::in_memory()?;
 /// let alice = vault.writer(SigningKey::from_bytes(&[7; 32]))?;
 /// let new = SigningKey::from_bytes(&[8; 32]);
-/// alice.rotate(new.clone())?;
+/// let alice = alice.rotate(new.clone())?;
 /// let rotations: Vec<KeyRotation> = vault.rotations(alice.id())?;
 /// assert_eq!(rotations[0].key, new.public_key());
 /// # Ok::<(), causal_vault::StoreError>(())

@@ -11,7 +11,7 @@ use crate::backend::Sql;
 use crate::causal::authority::{self, Authority, Scope};
 use crate::causal::draft::{Author, Draft, Signing};
 use crate::causal::key_event::{REVOCATION, ROTATION, stream_of, vault_identity};
-use crate::causal::signer::check_public_key;
+use crate::causal::signer::{PURPOSE_ENTRY, check_public_key, message};
 use crate::causal::table::{entry, timeline, writer};
 use crate::causal::writer_log::opaque;
 use crate::causal::{EventRef, Fingerprint, KeyRotation, Signer, verify_entry_signature};
@@ -65,7 +65,7 @@ impl Vault {
     /// let vault = Vault::in_memory()?;
     /// let alice = vault.writer(SigningKey::from_bytes(&[7; 32]))?;
     /// let new = SigningKey::from_bytes(&[8; 32]);
-    /// alice.rotate(new.clone())?;
+    /// let alice = alice.rotate(new.clone())?;
     /// let standing = vault.standing(alice.id())?;
     /// assert_eq!((standing.epoch, standing.key), (1, Some(new.public_key())));
     /// # Ok::<(), causal_vault::StoreError>(())
@@ -105,7 +105,7 @@ impl Vault {
     ///
     /// let vault = Vault::in_memory()?;
     /// let alice = vault.writer(SigningKey::from_bytes(&[7; 32]))?;
-    /// alice.rotate(SigningKey::from_bytes(&[8; 32]))?;
+    /// let alice = alice.rotate(SigningKey::from_bytes(&[8; 32]))?;
     ///
     /// // The next time the program starts, with what it has kept: the writer's id and the new key.
     /// let again = vault.writer_as(alice.id(), SigningKey::from_bytes(&[8; 32]))?;
@@ -280,8 +280,8 @@ impl Writer {
 /// A new key that cannot sign would be the writer's last.
 fn check_signs(signer: &dyn Signer, key: &[u8; 32]) -> Result<()> {
     let (realm, hash) = ([0; 32], [0; 32]);
-    let message = crate::causal::signer::message(crate::causal::signer::PURPOSE_ENTRY, &realm, &hash);
-    if verify_entry_signature(key, &realm, &hash, &signer.sign(&message)?) {
+    let signature = signer.sign(&message(PURPOSE_ENTRY, &realm, &hash))?;
+    if verify_entry_signature(key, &realm, &hash, &signature) {
         return Ok(());
     }
     Err(StoreError::Signer("its signature does not verify with its own public key".to_owned()))

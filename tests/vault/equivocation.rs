@@ -121,6 +121,8 @@ fn what_both_have_and_what_only_one_has_is_no_equivocation() {
     assert_eq!(there.find_equivocation(&same), Ok(None));
     let ahead = alice(&there).commit(note("ahead")).unwrap();
     assert_eq!(here.find_equivocation(&there.signed_entry(&ahead).unwrap()), Ok(None));
+    here.backend().exec("UPDATE vault_entry SET signature = NULL", &[]).unwrap();
+    assert_eq!(here.find_equivocation(&same), Ok(None), "the same entry, whether it is signed here or not");
     let bobs = there.named_writer("bob").unwrap().commit(note("unsigned")).unwrap();
     assert_eq!(there.signed_entry(&bobs).unwrap_err().kind(), ErrorKind::Unsupported);
 }
