@@ -88,6 +88,19 @@ fn an_imported_entry_is_the_event_that_an_append_makes_and_the_log_goes_on() {
     assert_sound(&vault);
 }
 
+/// Numbers begin again in a new epoch, and an old log is not shorter for that.
+#[test]
+fn an_imported_log_goes_on_in_a_new_epoch_after_a_restore() {
+    let store = OldStore::small();
+    let vault = Vault::open(store.path()).unwrap();
+    import_agent_store(vault.backend(), &vault).unwrap();
+    vault.begin_epoch("restored").unwrap();
+    assert_eq!(WriterLog::append(vault.backend(), "conv:demo", "alice", b"alice 4").unwrap().seq, 1);
+    WriterLog::ensure_schema(vault.backend()).unwrap();
+    assert_eq!(import_agent_store(vault.backend(), &vault).unwrap().imported, 0);
+    assert_sound(&vault);
+}
+
 #[test]
 fn where_a_log_came_from_is_an_event_that_its_first_entry_follows() {
     #[derive(Debug, PartialEq, Deserialize)]
