@@ -12,7 +12,7 @@ use super::rule::ChainRule;
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// Why a call did not do what it was asked to. Nothing was stored by a call that returns one, except where
-/// [`ErrorKind::UnknownOutcome`] says that this is not known.
+/// [`ErrorKind::UnknownOutcome`](crate::ErrorKind::UnknownOutcome) says that this is not known.
 ///
 /// Every variant says what was found and what was expected; [`kind`](StoreError::kind) sorts them by what a caller can
 /// do about them, and stays stable when variants are added.
