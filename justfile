@@ -44,6 +44,10 @@ examples:
 bench:
     @bash .ci/steps bench
 
+# The table of benches/peers/README.md: other stores, the same work, in turns. Not a part of the gate.
+peers:
+    @bash .ci/steps peers
+
 # Licences, advisories, bans and sources of the dependencies.
 deny:
     @bash .ci/steps deny
