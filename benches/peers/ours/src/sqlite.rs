@@ -1,6 +1,6 @@
 //! SQLite itself: the table that `benches/` measures the vault against.
 
-#[path = "../../../shared/baseline.rs"]
+#[path = "../../../../benches/shared/baseline.rs"]
 #[allow(dead_code)]
 mod baseline;
 #[path = "../../workload.rs"]
