@@ -33,8 +33,11 @@ WORKS = [
     ("threads", "durable", 4_096, "append, 16 threads, flushed"),
     ("batch", "durable", 40_960, "batches of 1,024, flushed"),
     ("batch", "fast", 40_960, "batches of 1,024, not flushed"),
+    ("read", "durable", VERIFIED, "read 100,000"),
     ("verify", "durable", VERIFIED, "verify 100,000"),
 ]
+# Works that need a full store.
+OF_FULL = ("read", "verify")
 # Ours alone has more than one way to verify; all are held against the others' one.
 WAYS = [("verify-log", "verify 100,000: one log's chain"), ("verify-cores", "verify 100,000: a thread for each core")]
 
@@ -78,7 +81,7 @@ def race(folder, options):
         order = list(PEERS)[shift:] + list(PEERS)[:shift]
         for work, durability, count, _ in WORKS:
             for peer in order:
-                own = full[peer] if work == "verify" else new(folder / "own")
+                own = full[peer] if work in OF_FULL else new(folder / "own")
                 turn[peer, work, durability] = run(peer, work, count // divisor, durability, own)
         for way, _ in WAYS:
             turn["ours", way, "durable"] = run("ours", way, VERIFIED // divisor, "durable", full["ours"])
@@ -114,22 +117,25 @@ def table(results, options):
     for work, durability, against, title in rows:
         ours = [turn["ours", work, durability] for turn in results]
         rate = median(each["count"] / each["seconds"] for each in ours)
-        cells = [ratio([turn[peer, *against] for turn in results], ours, "seconds") for peer in OTHERS]
+        cells = [ratio([turn[peer, *against] for turn in results], ours) for peer in OTHERS]
         print(f"| {title} | {rate:,.0f}/s | " + " | ".join(cells) + " |")
-    ours = [turn["ours", "verify", "durable"] for turn in results]
-    cells = []
-    for peer in OTHERS:
-        peak = median(turn[peer, "verify", "durable"]["peak_kib"] for turn in results)
-        cells.append(f"{peak / 1024:,.0f} MiB")
-    print(f"| peak memory of verify 100,000 | {median(each['peak_kib'] for each in ours) / 1024:,.0f} MiB | " + " | ".join(cells) + " |")
+    for work in OF_FULL:
+        cells = [memory([turn[peer, work, "durable"] for turn in results]) for peer in PEERS]
+        print(f"| peak memory of {work} 100,000 | " + " | ".join(cells) + " |")
     if options.quick:
         print("\nShown to run, not measured.")
 
 
-def ratio(theirs, ours, what):
+def memory(runs):
+    if "unsupported" in runs[0]:
+        return "-"
+    return f"{median(each['peak_kib'] for each in runs) / 1024:,.0f} MiB"
+
+
+def ratio(theirs, ours):
     if "unsupported" in theirs[0]:
         return "- (" + theirs[0]["unsupported"] + ")"
-    ratios = sorted(their[what] / our[what] for their, our in zip(theirs, ours))
+    ratios = sorted(their["seconds"] / our["seconds"] for their, our in zip(theirs, ours))
     at = lambda percent: ratios[round((len(ratios) - 1) * percent / 100)]
     return f"{median(ratios):.2f} x ({at(5):.2f} .. {at(95):.2f})"
 
@@ -151,7 +157,7 @@ def flushes(folder):
 
     print("| flushes | " + " | ".join(PEERS) + " |\n" + "|---" * (1 + len(PEERS)) + "|")
     for work, durability, _, title in WORKS:
-        if work == "verify":
+        if work in OF_FULL:
             continue
         each, unit = (1024, "batch") if work == "batch" else (1, "append")
         count, cells = 512 * min(each, 32), []

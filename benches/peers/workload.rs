@@ -1,7 +1,7 @@
 //! The workload that every peer runs, by `#[path]`: what is done, what is timed, and the line that says how long it took.
 //!
 //! `PEER WORK COUNT PAYLOAD DURABILITY FOLDER`, where WORK is `single`, `threads`, `batch`, `fill` or one that ends up in
-//! [`Peer::verify`], COUNT is in events, PAYLOAD in bytes and DURABILITY `durable` or `fast`.
+//! [`Peer::verify`], such as `verify` and `read`, COUNT is in events, PAYLOAD in bytes and DURABILITY `durable` or `fast`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,7 +37,8 @@ pub trait Peer: Sized + Sync {
     /// What one thread appends through, made in that thread.
     fn session(&self, thread: usize) -> Self::Session<'_>;
 
-    /// Checks every event by whatever the store has for it, and says how many there were.
+    /// Checks every event by whatever the store has for it, or reads all of them if that is the work, and says how many
+    /// there were.
     fn verify(&self, task: &Task) -> Result<usize, &'static str>;
 
     fn close(self) {}
@@ -59,7 +60,7 @@ pub trait Session {
 /// The whole of a peer's `main`.
 pub fn main<P: Peer>() -> ExitCode {
     let Some(task) = task() else {
-        eprintln!("usage: PEER single|threads|batch|fill|verify.. COUNT PAYLOAD durable|fast FOLDER");
+        eprintln!("usage: PEER single|threads|batch|fill|verify|read COUNT PAYLOAD durable|fast FOLDER");
         return ExitCode::from(2);
     };
     match run::<P>(&task) {

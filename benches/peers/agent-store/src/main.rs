@@ -39,7 +39,11 @@ impl Peer for AgentStore {
     }
 
     fn verify(&self, task: &Task) -> Result<usize, &'static str> {
-        WriterLog::verify(&*self.0.lock().unwrap(), STREAM, &writer(0)).unwrap();
+        let db = self.0.lock().unwrap();
+        if task.work == "read" {
+            return Ok(WriterLog::entries(&*db, STREAM, &writer(0)).unwrap().len());
+        }
+        WriterLog::verify(&*db, STREAM, &writer(0)).unwrap();
         Ok(task.count)
     }
 }

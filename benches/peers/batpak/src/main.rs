@@ -45,6 +45,11 @@ impl Peer for Batpak {
 
     /// Among its events are a few of its own, for each time that it was opened and closed.
     fn verify(&self, task: &Task) -> Result<usize, &'static str> {
+        if task.work == "read" {
+            let entries = self.store.query(&Region::all());
+            let events = entries.iter().map(|entry| self.store.read_raw(entry.event_id()).unwrap());
+            return Ok(events.filter(|stored| !stored.event.payload.is_empty()).count().min(task.count));
+        }
         let report = self.store.verify_chain().unwrap();
         assert!(report.is_intact());
         Ok(report.events_checked.min(task.count))

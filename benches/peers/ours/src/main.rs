@@ -5,7 +5,7 @@ mod workload;
 
 use std::process::ExitCode;
 
-use causal_vault::{Durability, Event, Vault, WriterLog};
+use causal_vault::{Durability, Event, Filter, Vault, WriterLog};
 use workload::{Peer, Session, Task};
 
 const STREAM: &str = "conv:demo";
@@ -30,6 +30,7 @@ impl Peer for Ours {
 
     fn verify(&self, task: &Task) -> Result<usize, &'static str> {
         let threads = match task.work.as_str() {
+            "read" => return Ok(self.0.events(Filter::all()).unwrap().map(Result::unwrap).count()),
             "verify-log" => {
                 WriterLog::verify(self.0.backend(), STREAM, &writer(0)).unwrap();
                 return Ok(task.count);

@@ -31,8 +31,9 @@ impl Peer for Sqlite {
         Connection(&self.0)
     }
 
-    fn verify(&self, _: &Task) -> Result<usize, &'static str> {
-        Ok(self.0.lock().unwrap().verify())
+    fn verify(&self, task: &Task) -> Result<usize, &'static str> {
+        let table = self.0.lock().unwrap();
+        Ok(if task.work == "read" { table.entries().len() } else { table.verify() })
     }
 }
 
