@@ -74,7 +74,57 @@ const DOORBELL: &[Mistake] = &[
     ),
 ];
 
+const QUEUE: &[Mistake] = &[
+    ("sound", &[]),
+    // Who waits is not called when the leader ends.
+    ("uncalled", &[("Some(next) => next.take(Seat::Leading),", "Some(_) => state.is_led = false,")]),
+    // The next leader is named, and the place is free as well.
+    (
+        "doubled",
+        &[(
+            "Some(next) => next.take(Seat::Leading),",
+            "Some(next) => {\nstate.is_led = false;\nnext.take(Seat::Leading);\n}",
+        )],
+    ),
+    // A member is woken before it is told.
+    (
+        "hasty",
+        &[(
+            "*self.seat.lock() = seat;\n        self.called.notify_one();",
+            "self.called.notify_one();\n        *self.seat.lock() = seat;",
+        )],
+    ),
+    // Whether somebody leads is seen under one lock, and the member waits under the next.
+    (
+        "late",
+        &[(
+            "state.waiting.push_back(Arc::clone(member));",
+            "drop(state);\nself.state.lock().waiting.push_back(Arc::clone(member));",
+        )],
+    ),
+    // Whoever is taken in waits on.
+    (
+        "kept",
+        &[(
+            "self.members.extend(state.waiting.pop_front());",
+            "let next = state.waiting.pop_front();\nstate.waiting.extend(next.clone());\nself.members.extend(next);",
+        )],
+    ),
+    // A leader that panics leaves its members alone.
+    ("abandoned", &[("self.members.drain(..).for_each(|member| member.take(Seat::Answered(None)));", "")]),
+    // A leader looks at the queue without its lock being held until the members are taken in.
+    (
+        "torn",
+        &[(
+            "self.members.extend(state.waiting.pop_front());",
+            "let next = state.waiting.front().cloned();\ndrop(state);\nself.members.extend(next);\n\
+             state = queue.state.lock();\nstate.waiting.pop_back();",
+        )],
+    ),
+];
+
 fn main() {
+    generate("queue", "../../src/vault/group/queue.rs", QUEUE);
     generate("doorbell", "../../src/causal/doorbell.rs", DOORBELL);
 }
 

@@ -22,3 +22,7 @@ macro_rules! variants {
 pub mod doorbell {
     variants!("doorbell", "models/doorbell.rs", sound, locked, copied, unsorted, twice, kept, blind, uncounted);
 }
+
+pub mod queue {
+    variants!("queue", "models/queue.rs", sound, uncalled, doubled, hasty, late, kept, abandoned, torn);
+}
