@@ -56,6 +56,7 @@ pub(crate) fn is_told<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>) -> Result<bool
 }
 
 impl Authority {
+    /// Reads the events about a writer, in the order of their positions.
     pub(crate) fn read<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>, writer: &Fingerprint) -> Result<Arc<Self>> {
         let mut events = Vec::new();
         for log in log::select(sql, scope.timeline, Some(&stream_of(writer)), None)? {
@@ -83,11 +84,6 @@ impl Authority {
     pub(crate) fn none() -> Arc<Self> {
         static NONE: LazyLock<Arc<Authority>> = LazyLock::new(Arc::default);
         Arc::clone(&NONE)
-    }
-
-    /// What the events say about the writer that a stream is about, if it is about one.
-    pub(crate) fn of_subject<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>, stream: &str) -> Result<Option<Arc<Self>>> {
-        subject(stream).map(|writer| Self::read(sql, scope, &writer)).transpose()
     }
 
     /// The inner result is why the event does not count.

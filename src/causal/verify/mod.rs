@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! rules     what a row can break by itself            ┐
+//! standing  whether its writer may write it           │
 //! run       what it can break against the one before  │ of a chunk of positions, on any thread
 //! chunk     both, of every row in a span              ┘
 //! crew      who checks which chunk
@@ -16,6 +17,7 @@ mod logs;
 mod report;
 mod rules;
 mod run;
+mod standing;
 mod tail;
 mod timeline;
 mod verifier;

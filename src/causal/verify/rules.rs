@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use super::report::Break;
 use super::run::{Run, Start};
+use super::standing::{Standing, Standings};
 use crate::backend::Transaction;
-use crate::causal::authority::{Authority, Scope, epoch_at, epochs};
 use crate::causal::entry::{EntryV1, Scheme};
 use crate::causal::event_id;
 use crate::causal::fingerprint::Fingerprint;
@@ -17,7 +17,7 @@ use crate::causal::hash::{EntryHash, PayloadDigest, Realm, causal_hash};
 use crate::causal::key_event::purpose;
 use crate::causal::signer::verify_signature;
 use crate::causal::table::entry::{Link, Row, StoredPayload};
-use crate::causal::table::{edge, entry, kind, log, payload, realm, timeline, writer};
+use crate::causal::table::{edge, entry, kind, log, payload, realm, writer};
 use crate::causal::writer::{Identity, Proof};
 use crate::words::{ChainRule, Result};
 
@@ -30,8 +30,7 @@ pub(super) struct Rules<'t> {
     realm: Realm,
     tenant: &'t str,
     kinds: BTreeMap<i64, String>,
-    /// What begins each of the tenant's epochs.
-    epochs: Vec<(u64, u32)>,
+    standings: Standings<'t>,
     logs: BTreeMap<i64, Log>,
 }
 
@@ -43,10 +42,7 @@ pub(super) struct Log {
     pub(super) epoch: u32,
     claimed: Fingerprint,
     timeline: u64,
-    /// What events allow its writer.
-    authority: Arc<Authority>,
-    /// What they allow the writer that its stream is about.
-    subject: Option<Arc<Authority>>,
+    standing: Standing,
 }
 
 /// A row that was checked by itself.
@@ -71,19 +67,18 @@ fn broken(row: &Row<'_>, rule: ChainRule, found: impl ToString, expected: impl T
 impl<'t> Rules<'t> {
     pub(super) fn open(tx: &'t dyn Transaction, tenant: &'t str) -> Result<Self> {
         let (realm, kinds) = (realm::read(tx)?, kind::all(tx)?.into_iter().collect());
-        let timeline = timeline::size(tx, tenant, timeline::MAIN)?.map_or(0, |(timeline, _)| timeline);
-        let epochs = epochs(tx, Scope { realm, tenant, timeline })?;
-        Ok(Self { tx, realm, tenant, kinds, epochs, logs: BTreeMap::new() })
+        let standings = Standings::open(tx, realm, tenant)?;
+        Ok(Self { tx, realm, tenant, kinds, standings, logs: BTreeMap::new() })
     }
 
     /// What the rows say that name this log.
     pub(super) fn log(&mut self, id: i64) -> Result<&Log> {
-        log_of(&mut self.logs, self.tx, (&self.realm, self.tenant), id)
+        log_of(&mut self.logs, &mut self.standings, self.tx, id)
     }
 
     /// The log before its first entry.
     pub(super) fn genesis(&mut self, id: i64) -> Result<Run> {
-        let log = log_of(&mut self.logs, self.tx, (&self.realm, self.tenant), id)?;
+        let log = log_of(&mut self.logs, &mut self.standings, self.tx, id)?;
         let genesis = EntryHash::genesis(&self.realm, self.tenant, &log.stream, &log.identity.id(), log.epoch);
         Ok(Run::genesis(genesis))
     }
@@ -102,7 +97,7 @@ impl<'t> Rules<'t> {
     }
 
     fn check_entry(&mut self, row: &Row<'_>, stored: &EntryV1<'_>) -> Result<Checked<Run>> {
-        let log = log_of(&mut self.logs, self.tx, (&self.realm, self.tenant), row.log)?;
+        let log = log_of(&mut self.logs, &mut self.standings, self.tx, row.log)?;
         ensure!(row, WriterIdentity, log.identity.id() == log.claimed, log.claimed, log.identity.id());
         ensure!(row, Scope, stored.realm == self.realm, stored.realm, self.realm);
         ensure!(row, Scope, stored.tenant == self.tenant, stored.tenant, self.tenant);
@@ -140,7 +135,7 @@ impl<'t> Rules<'t> {
         if let Err(broken) = check_payload(self.tx, row, stored)? {
             return Ok(Err(broken));
         }
-        if let Err(broken) = log.check_authority(row, stored, epoch_at(&self.epochs, row.id)) {
+        if let Err(broken) = log.standing.check(row, stored) {
             return Ok(Err(broken));
         }
         if let Err(broken) = log.check_signature(row, stored, &hash) {
@@ -166,8 +161,8 @@ impl<'t> Rules<'t> {
 /// Reads a log's row and its writer's once. One that is not there belongs to nobody: no row can be of it.
 fn log_of<'l>(
     logs: &'l mut BTreeMap<i64, Log>,
+    standings: &mut Standings<'_>,
     tx: &dyn Transaction,
-    (realm, tenant): (&Realm, &str),
     id: i64,
 ) -> Result<&'l Log> {
     match logs.entry(id) {
@@ -179,10 +174,8 @@ fn log_of<'l>(
                 let nowhere = log::Log { id, timeline: 0, stream: format!("log {id}"), writer: 0, epoch: 0 };
                 (nowhere, (Fingerprint::from_bytes([0; 32]), Identity::signed([0; 32])))
             });
-            let scope = Scope { realm: *realm, tenant, timeline: log.timeline };
             Ok(unknown.insert(Log {
-                authority: Authority::read(tx, scope, &identity.id())?,
-                subject: Authority::of_subject(tx, scope, &log.stream)?,
+                standing: standings.of(tx, &identity.id(), &log.stream)?,
                 stream: log.stream.into(),
                 label: identity.label(),
                 epoch: log.epoch,
@@ -234,38 +227,12 @@ impl Log {
         matches!(self.identity.proof(), Proof::PublicKey(_))
     }
 
-    /// What events at earlier positions say about the writer, where the tenant's epoch is `epoch`.
-    fn check_authority(&self, row: &Row<'_>, stored: &EntryV1<'_>, epoch: u32) -> Checked {
-        let refuse = |rule, found: &dyn ToString, expected: &str| Err(broken(row, rule, found.to_string(), expected));
-        if let Some(problem) = self.subject.as_ref().and_then(|subject| subject.refused_at(row.id)) {
-            return refuse(
-                ChainRule::KeyEvent,
-                &format!("a {} that does not count: {problem}", stored.kind),
-                "one that does",
-            );
-        }
-        if self.authority.is_frozen_at(row.id) {
-            return refuse(ChainRule::Frozen, &"an entry", "none by a writer that was frozen");
-        }
-        if self.authority.is_revoked_at(row.id, stored.kind) {
-            return refuse(ChainRule::Revoked, &"an entry", "none behind the last good one of a revoked writer");
-        }
-        match self.authority.epoch_at(epoch, row.id) {
-            Some(epoch) if epoch == stored.epoch => Ok(()),
-            expected => {
-                let expected = expected.map_or("none".to_owned(), |epoch| epoch.to_string());
-                let announced = format!("{expected}, as events before it announce");
-                refuse(ChainRule::Epoch, &format!("epoch {}", stored.epoch), &announced)
-            }
-        }
-    }
-
     fn check_signature(&self, row: &Row<'_>, stored: &EntryV1<'_>, hash: &EntryHash) -> Checked {
         let Some(signature) = row.signature else { return Ok(()) };
         let (found, expected) = match self.identity.proof() {
             Proof::Name(name) => (format!("a signature by {name:?}"), "none: a named writer has no key"),
             Proof::PublicKey(first) => {
-                let (rotated, purpose) = (self.authority.rotated_key_at(row.id), purpose(stored.kind));
+                let (rotated, purpose) = (self.standing.rotated_key_at(row), purpose(stored.kind));
                 let key = rotated.as_ref().unwrap_or(first);
                 if verify_signature(purpose, key, stored.realm.as_bytes(), hash.as_bytes(), &signature) {
                     return Ok(());
