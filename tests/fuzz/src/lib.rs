@@ -4,6 +4,7 @@
 
 pub mod driver;
 pub mod entry;
+pub mod equivocation;
 pub mod file;
 pub mod import;
 pub mod note;

@@ -4,11 +4,16 @@ mod mistakes;
 mod seeds;
 
 use causal_vault_fuzz::driver::hold;
-use causal_vault_fuzz::{entry, file, import, note, payload, tree_proof};
+use causal_vault_fuzz::{entry, equivocation, file, import, note, payload, tree_proof};
 
 #[test]
 fn entry_bytes_have_one_reading() {
     hold("entry", 100_000, 10_000_000, 20, entry::target);
+}
+
+#[test]
+fn proofs_of_equivocation_have_one_reading_and_accuse_nobody_falsely() {
+    hold("equivocation", 20_000, 2_000_000, 1_000, equivocation::target);
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use causal_vault::{
-    ConsistencyProof, EntryV1, Event, ImportReport, InclusionProof, SignedNote, SqliteBackend, SqliteOptions,
-    StoreError, TreeHead, Vault, import_agent_store, verify_consistency, verify_inclusion,
+    ConsistencyProof, EntryV1, Equivocation, Event, ImportReport, InclusionProof, SignedNote, SqliteBackend,
+    SqliteOptions, StoreError, TreeHead, Vault, import_agent_store, verify_consistency, verify_inclusion,
 };
 use causal_vault_fuzz::driver::caught;
-use causal_vault_fuzz::{entry, file, import, note, payload, tree_proof};
+use causal_vault_fuzz::{entry, equivocation, file, import, note, payload, tree_proof};
 use rmp_serde::Deserializer;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -26,6 +26,21 @@ fn an_entry_decoder_that_reads_every_version_as_its_own_is_caught() {
         entry::target_with(data, |data| {
             let (_, rest) = data.split_first_chunk::<8>()?;
             EntryV1::decode(&[b"CVENTRY\x01", rest].concat()).ok()?.encode().ok()
+        })
+    });
+}
+
+#[test]
+fn a_reader_of_proofs_that_overlooks_what_follows_or_repairs_what_it_reads_is_caught() {
+    let read = |data: &[u8]| Equivocation::from_bytes(data).ok();
+    let shorter = |data: &[u8]| (1..=8).find_map(|more| read(data.get(..data.len().checked_sub(more)?)?));
+    caught("equivocation", 100_000, |data| {
+        equivocation::target_with(data, |data| read(data).or_else(|| shorter(data)))
+    });
+    caught("equivocation", 10_000, |data| {
+        equivocation::target_with(data, |data| {
+            let (_, rest) = data.split_first_chunk::<8>()?;
+            read(&[b"CVEQUIV\x01", rest].concat())
         })
     });
 }

@@ -8,7 +8,7 @@ use causal_vault::{
     ConsistencyProof, Event, Extension, Filter, InclusionProof, NoteSigner, SignedNote, SigningKey, Vault,
 };
 use causal_vault_fuzz::payload::Tree;
-use causal_vault_fuzz::{note, tree_proof};
+use causal_vault_fuzz::{equivocation, note, tree_proof};
 
 fn put(target: &str, name: &str, bytes: &[u8]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
@@ -20,6 +20,7 @@ fn put(target: &str, name: &str, bytes: &[u8]) {
 #[ignore = "writes the first inputs of the corpus"]
 fn write_seeds() {
     entries();
+    equivocations();
     notes();
     payloads();
     proofs();
@@ -40,6 +41,12 @@ fn entries() {
     let stored = query.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap().map(Result::unwrap);
     for (at, bytes) in stored.enumerate().filter(|(at, _)| at % 3 == 0) {
         put("entry", &format!("golden-{at}"), &bytes);
+    }
+}
+
+fn equivocations() {
+    for (at, proof) in equivocation::SIGNED.iter().enumerate() {
+        put("equivocation", &format!("vector-{at}"), proof);
     }
 }
 
