@@ -33,6 +33,7 @@ pub(crate) const INLINE_BYTES: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Appended {
     pub(crate) reference: EventRef,
+    pub(crate) epoch: u32,
     pub(crate) event_id: Uuid,
     pub(crate) position: u64,
     pub(crate) lamport: u64,
@@ -158,6 +159,7 @@ impl<'t> Appender<'t> {
         }
         Ok(Appended {
             reference: EventRef { stream, writer, seq, hash },
+            epoch,
             event_id,
             position,
             lamport,
@@ -228,6 +230,7 @@ impl<'t> Appender<'t> {
                     seq: stored.seq,
                     hash: row.hash,
                 },
+                epoch: stored.epoch,
                 event_id: stored.event_id,
                 position: entry::position(row.id),
                 lamport: stored.lamport,

@@ -44,7 +44,7 @@ pub struct Entry {
     pub stream: String,
     /// The writer's name, or its fingerprint in hex.
     pub writer: String,
-    /// Its number in the log, from 1.
+    /// Its number in the log, from 1 in each epoch.
     pub seq: u64,
     /// The hash of the entry before it; `None` for the first.
     pub prev_hash: Option<[u8; 32]>,

@@ -145,7 +145,7 @@ impl Event {
         self
     }
 
-    /// Requires the writer's log in this stream to be at this sequence number, 0 for empty; otherwise the commit is a
+    /// Requires the writer's log in this stream to be at this sequence number, 0 for empty and in a new epoch; otherwise the commit is a
     /// [`StoreError::HeadMoved`](crate::StoreError::HeadMoved). A retry of an event that is already there is not held to it.
     ///
     /// ```

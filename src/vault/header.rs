@@ -146,7 +146,9 @@ pub struct EventHeader {
     pub writer: Fingerprint,
     /// The writer's name, or its fingerprint in hex.
     pub writer_name: Arc<str>,
-    /// Its number in the writer's log.
+    /// The epoch of the writer's log: raised when its key is rotated, and after a restore from a backup.
+    pub epoch: u32,
+    /// Its number in the writer's log, from 1 in each epoch.
     pub seq: u64,
     /// Its place in the commit order.
     pub position: Position,

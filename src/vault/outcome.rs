@@ -92,6 +92,7 @@ impl Vault {
             id: header.id,
             stream: header.stream,
             writer: header.writer,
+            epoch: header.epoch,
             seq: header.seq,
             position: header.position,
             hash: header.hash,

@@ -27,7 +27,9 @@ pub struct Receipt {
     pub stream: Arc<str>,
     /// The writer.
     pub writer: Fingerprint,
-    /// Its number in the writer's log.
+    /// The epoch of the writer's log.
+    pub epoch: u32,
+    /// Its number in the writer's log, from 1 in each epoch.
     pub seq: u64,
     /// Its place in the commit order.
     pub position: Position,
@@ -57,6 +59,7 @@ impl From<&Appended> for Receipt {
             id: appended.event_id.into(),
             stream: Arc::clone(&appended.reference.stream),
             writer: appended.reference.writer,
+            epoch: appended.epoch,
             seq: appended.reference.seq,
             position: Position::new(appended.position),
             hash: appended.reference.hash,

@@ -80,6 +80,7 @@ impl Names {
             stream: self.share(stored.stream),
             writer: stored.writer,
             writer_name: self.writer(sql, stored.writer)?,
+            epoch: stored.epoch,
             seq: stored.seq,
             position: Position::new(entry::position(row.id)),
             hash: row.hash,

@@ -248,6 +248,7 @@ impl VaultTransaction<'_> {
                 stream: appended.reference.stream,
                 writer: receipt.writer,
                 writer_name: author.identity.label(),
+                epoch: receipt.epoch,
                 seq: receipt.seq,
                 position: receipt.position,
                 hash: receipt.hash,

@@ -34,7 +34,11 @@ fn a_writer_keeps_its_id_and_goes_on_with_the_new_key_in_a_new_epoch_of_every_st
     let newest = new.rotate(key(3)).unwrap();
     assert_eq!((new.id(), newest.id()), (old.id(), old.id()));
     let receipts = [newest.commit(note("a")).unwrap(), newest.commit(note("b").stream("another")).unwrap()];
-    assert_eq!(receipts.map(|receipt| (receipt.seq, receipt.writer)), [(1, old.id()), (1, old.id())]);
+    for receipt in &receipts {
+        let header = vault.get(receipt).unwrap().header;
+        assert_eq!((receipt.epoch, receipt.seq, receipt.writer), (2, 1, old.id()));
+        assert_eq!((header.epoch, header.seq), (2, 1));
+    }
     let standing = vault.standing(old.id()).unwrap();
     assert_eq!((standing.epoch, standing.key), (2, Some(key(3).public_key())));
     let keys: Vec<_> = vault.rotations(old.id()).unwrap().into_iter().map(|rotation| rotation.key).collect();
