@@ -145,8 +145,9 @@ impl Event {
         self
     }
 
-    /// Requires the writer's log in this stream to be at this sequence number, 0 for empty and in a new epoch; otherwise the commit is a
-    /// [`StoreError::HeadMoved`](crate::StoreError::HeadMoved). A retry of an event that is already there is not held to it.
+    /// Requires the writer's log in this stream to be at this sequence number, 0 for empty and in a new epoch; otherwise
+    /// the commit is a [`StoreError::HeadMoved`](crate::StoreError::HeadMoved). A retry of an event that is already there
+    /// is not held to it.
     ///
     /// ```
     /// use causal_vault::{ErrorKind, Event, Vault};
