@@ -105,7 +105,10 @@ pub use causal::{
     VerifyReport, WriterLog, causal_hash, embedding_digest, tree_root, verify_consistency, verify_entry_signature,
     verify_inclusion,
 };
-pub use edge::{ImportReport, ImportedLog, import_agent_store, verify_agent_store_import};
+pub use edge::{
+    Bundle, BundleContents, BundleImport, BundleReport, ImportReport, ImportedLog, import_agent_store,
+    verify_agent_store_import,
+};
 /// The type of an event's id in [`EntryV1`] and in errors; [`EventId`] wraps it.
 pub use uuid::Uuid;
 pub use vault::{

@@ -65,6 +65,7 @@ macro_rules! context {
 }
 
 context!(AGENT_STORE_IMPORT, "agent-store-import");
+context!(BUNDLE, "bundle");
 context!(CAUSAL, "causal");
 context!(EMBEDDING, "embedding");
 context!(ENTRY, "entry");
@@ -152,6 +153,11 @@ impl Realm {
         })?;
         Ok(Self::from_bytes(bytes))
     }
+}
+
+/// What the bytes of a bundle are hashed with as they pass.
+pub(crate) fn bundle() -> Hasher {
+    Hasher::new_from_context_key(&BUNDLE)
 }
 
 /// The digest of an embedding's little-endian bytes.

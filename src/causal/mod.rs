@@ -2,9 +2,10 @@
 //! over `&dyn Backend`.
 
 pub(crate) mod admission;
+pub(crate) mod adopt;
 pub(crate) mod append;
 pub(crate) mod authority;
-mod bytes;
+pub(crate) mod bytes;
 mod checkpoint;
 mod claim;
 pub(crate) mod commit;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::hash::Realm;
 use super::table::{TABLES, Table, node, realm, timeline};
 use crate::backend::{Access, Backend, Dialect, Sql, Transaction, columns};
 use crate::words::{Result, StoreError};
@@ -41,21 +42,37 @@ fn ensure_entries(db: &dyn Backend) -> Result<()> {
         if exists(tx, &realm::TABLE)? {
             return Ok(());
         }
-        for table in TABLES {
-            if exists(tx, table)? {
-                return Err(StoreError::Corrupt {
-                    what: format!("table {}", realm::TABLE.name),
-                    detail: format!(
-                        "it is missing, and {} is there; restore the vault from a backup, or rename that table if it is yours",
-                        table.name
-                    ),
-                });
-            }
-            table.schema.iter().try_for_each(|statement| tx.exec(statement, &[]).map(drop))?;
-        }
-        realm::create(tx)
+        create_entries(tx, &Realm::random()?)
     })?;
     TABLES.iter().try_for_each(|table| inspect(db, table))
+}
+
+/// Creates the tables of a vault that is to continue another one's realm, in a transaction of the caller's.
+pub(crate) fn create_as(tx: &dyn Transaction, realm: &Realm) -> Result<()> {
+    if exists(tx, &realm::TABLE)? {
+        return Err(StoreError::Invalid {
+            what: "file",
+            reason: "it holds a vault already; open it and import, or restore into a file of its own".to_owned(),
+        });
+    }
+    create_entries(tx, realm)?;
+    node::TABLE.schema.iter().try_for_each(|statement| tx.exec(statement, &[]).map(drop))
+}
+
+fn create_entries(tx: &dyn Transaction, realm: &Realm) -> Result<()> {
+    for table in TABLES {
+        if exists(tx, table)? {
+            return Err(StoreError::Corrupt {
+                what: format!("table {}", realm::TABLE.name),
+                detail: format!(
+                    "it is missing, and {} is there; restore the vault from a backup, or rename that table if it is yours",
+                    table.name
+                ),
+            });
+        }
+        table.schema.iter().try_for_each(|statement| tx.exec(statement, &[]).map(drop))?;
+    }
+    realm::create(tx, realm)
 }
 
 /// Creates one table that stands for itself, or checks it.

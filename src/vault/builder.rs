@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::open::{Settings, Vault};
-use crate::backend::{Backend, Durability, SqliteOptions};
+use crate::backend::{Access, Backend, Durability, SqliteOptions};
+use crate::causal::Realm;
+use crate::causal::adopt::Adopter;
 use crate::causal::append::INLINE_BYTES;
 use crate::causal::schema;
 use crate::causal::table::realm;
@@ -148,6 +150,39 @@ impl VaultBuilder {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn over(self, db: impl Backend + 'static) -> Result<Vault> {
+        self.check()?;
+        schema::ensure(&db)?;
+        super::checkpoint::ensure(&db)?;
+        super::cursor::ensure(&db)?;
+        super::lookup::ensure(&db)?;
+        let realm = realm::read(&db as &dyn Backend)?;
+        Ok(Vault::new(Box::new(db), realm, self.settings, &self.tenant))
+    }
+
+    /// Creates the vault of a realm that is there already, in the file at `path`, with what `body` puts into it for this
+    /// tenant: all of it or nothing. `body` is told the payload limit.
+    pub(crate) fn create_as<T>(
+        self,
+        path: impl AsRef<Path>,
+        realm: &Realm,
+        tenant: &str,
+        body: impl FnOnce(&mut Adopter<'_>, usize) -> Result<T>,
+    ) -> Result<(Vault, T)> {
+        let builder = self.tenant(tenant);
+        builder.check()?;
+        let db = builder.sqlite.clone().open(path)?;
+        db.check()?;
+        db.stamp(realm::FORMAT)?;
+        let tx = db.begin(Access::Write)?;
+        schema::create_as(&*tx, realm)?;
+        let mut adopter = Adopter::open(&*tx, tenant, builder.settings.inline_bytes)?;
+        let value = body(&mut adopter, builder.settings.payload_bytes)?;
+        adopter.finish()?;
+        tx.commit()?;
+        Ok((builder.over(db)?, value))
+    }
+
+    fn check(&self) -> Result<()> {
         check_name("tenant", &self.tenant)?;
         for (what, bytes) in
             [("the payload limit", self.settings.payload_bytes), ("the inline threshold", self.settings.inline_bytes)]
@@ -161,11 +196,6 @@ impl VaultBuilder {
                 });
             }
         }
-        schema::ensure(&db)?;
-        super::checkpoint::ensure(&db)?;
-        super::cursor::ensure(&db)?;
-        super::lookup::ensure(&db)?;
-        let realm = realm::read(&db as &dyn Backend)?;
-        Ok(Vault::new(Box::new(db), realm, self.settings, &self.tenant))
+        Ok(())
     }
 }

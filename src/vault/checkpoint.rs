@@ -90,6 +90,15 @@ impl Vault {
         self.db().first(statement, &[text(self.tenant())], |row| parse(columns::text(row, 0)?))
     }
 
+    /// The newest checkpoint of a size in this range, and its size.
+    pub(crate) fn newest_checkpoint(&self, from: u64, to: u64) -> Result<Option<(u64, SignedNote)>> {
+        let statement = "SELECT size, note FROM vault_checkpoint WHERE tenant = ? AND size BETWEEN ? AND ? \
+             ORDER BY size DESC, origin LIMIT 1";
+        self.db().first(statement, &[text(self.tenant()), int(from), int(to)], |row| {
+            Ok((columns::counter(row, 0)?, parse(columns::text(row, 1)?)?))
+        })
+    }
+
     /// Every checkpoint that was issued, the oldest first, with the cosignatures that came for it.
     ///
     /// ```

@@ -21,12 +21,12 @@ use crate::words::{Result, check_name};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "a filter is given to a reader, a subscription or a cursor"]
 pub struct Filter {
-    pub(super) stream: Option<String>,
-    pub(super) writer: Option<Fingerprint>,
-    pub(super) kind: Option<String>,
-    pub(super) parent: Option<EventRef>,
-    pub(super) after: Position,
-    pub(super) up_to: Option<Position>,
+    pub(crate) stream: Option<String>,
+    pub(crate) writer: Option<Fingerprint>,
+    pub(crate) kind: Option<String>,
+    pub(crate) parent: Option<EventRef>,
+    pub(crate) after: Position,
+    pub(crate) up_to: Option<Position>,
 }
 
 impl Filter {
@@ -183,7 +183,7 @@ impl Filter {
     }
 
     /// A name that no event can have is a mistake, and not a filter that wants nothing.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         self.stream.as_deref().map_or(Ok(()), |stream| check_name("stream", stream))?;
         self.kind.as_deref().map_or(Ok(()), |pattern| check_name("kind", pattern))
     }

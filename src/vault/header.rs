@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
-use crate::causal::{CausalDigest, EntryHash, EventRef, Extension, Fingerprint, PayloadDigest};
+use crate::causal::{CausalDigest, EntryHash, EventRef, Extension, Fingerprint, PayloadDigest, TreeHead};
 
 /// The identity of an event: a UUID, and the key under which a retry finds it.
 ///
@@ -105,6 +105,21 @@ impl Position {
 
     pub(crate) const fn new(number: u64) -> Self {
         Self(number)
+    }
+}
+
+/// The end of the history that a tree is over.
+///
+/// ```
+/// use causal_vault::{Filter, Vault};
+///
+/// let vault = Vault::in_memory()?;
+/// let news = Filter::all().after(vault.tree_head()?.into());
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+impl From<TreeHead> for Position {
+    fn from(head: TreeHead) -> Self {
+        Self(head.size)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The vault: what crates that write agents link.
 
+mod adopt;
 mod bell;
 mod builder;
 mod checkpoint;
@@ -37,8 +38,10 @@ pub use lineage::Lineage;
 pub use open::Vault;
 pub use outcome::Outcome;
 pub use read::Events;
+pub(crate) use read::visit_logs;
 pub use receipt::Receipt;
 pub use record::StoredEvent;
+pub(crate) use record::read_payload;
 pub use sink::{CheckpointSchedule, CheckpointSink, FileSink};
 pub use standing::Standing;
 pub use transaction::VaultTransaction;

@@ -230,6 +230,24 @@ fn plan<S: Sql + ?Sized>(sql: &S, timeline: u64, filter: &Filter, last: u64) -> 
     }
 }
 
+/// Shows the entries of these logs with ids above `after` and up to `end`, in position order.
+pub(crate) fn visit_logs<S: Sql + ?Sized>(
+    sql: &S,
+    logs: HashSet<i64>,
+    after: u64,
+    end: u64,
+    mut visit: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    if logs.len() > LOGS_MAX {
+        return entry::scan(sql, after, end, |row| match logs.contains(&row.log) {
+            true => visit(&row),
+            false => Ok(ControlFlow::Continue(())),
+        });
+    }
+    let starts = logs.iter().map(|log| Ok((*log, entry::first_seq_after(sql, *log, after)?)));
+    merge(sql, &mut starts.collect::<Result<Vec<_>>>()?, end, visit)
+}
+
 /// Shows the rows of several logs in the order of their ids, each log from its next sequence number, which moves on.
 fn merge<S: Sql + ?Sized>(
     sql: &S,

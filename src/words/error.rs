@@ -49,6 +49,40 @@ pub enum StoreError {
         published: u64,
     },
 
+    /// A bundle is not what an export writes: damaged on its way, or made to deceive.
+    #[error(
+        "the bundle breaks a rule at byte {offset}{} ({rule}): found {found}, expected {expected}; nothing of it is to be believed",
+        position.map(|position| format!(", the entry at position {position}")).unwrap_or_default()
+    )]
+    BundleBroken {
+        /// Where the record begins that breaks the rule.
+        offset: u64,
+        /// The position of the entry, where one is concerned.
+        position: Option<u64>,
+        /// The rule that does not hold.
+        rule: ChainRule,
+        /// What is there.
+        found: String,
+        /// What must be there.
+        expected: String,
+    },
+
+    /// A bundle of this tenant and this tenant's own history went different ways.
+    #[error(
+        "up to position {position} the bundle has {found} and this vault has {stored}{}; one of the two histories is not the one that was committed: compare both with a checkpoint",
+        if *equivocates { ", and one writer has signed both for one place in its log: an equivocation" } else { "" }
+    )]
+    BundleDiverges {
+        /// The first position that differs, or the one before the bundle's first entry where they differed already.
+        position: u64,
+        /// What the bundle has there.
+        found: String,
+        /// What the vault has there.
+        stored: String,
+        /// Whether the bundle's entry and one of the vault's are signed by one writer for one place in one log.
+        equivocates: bool,
+    },
+
     /// A lock was not free within the time-out.
     #[error("{what} was not free within {} ms; retry, or raise the time-out", waited.as_millis())]
     Busy {

@@ -59,11 +59,13 @@ impl StoreError {
             Self::Engine(engine) => engine.kind,
             Self::ImportRefused { cause, .. } => cause.kind(),
             Self::BehindCheckpoint { .. }
+            | Self::BundleBroken { .. }
             | Self::ChainBroken { .. }
             | Self::Corrupt { .. }
             | Self::InconsistentHistory { .. }
             | Self::MalformedRow(_) => ErrorKind::Corrupt,
-            Self::HeadMoved { .. }
+            Self::BundleDiverges { .. }
+            | Self::HeadMoved { .. }
             | Self::IdempotencyConflict { .. }
             | Self::ImportConflict { .. }
             | Self::NonMonotonicGeneration { .. }

@@ -34,5 +34,12 @@ pub const COUNTER_MAX: u64 = i64::MAX as u64;
 pub const POSITION_MAX: u64 = (1 << 40) - 1;
 /// The most timelines of one vault: 2^23 - 1.
 pub const TIMELINES_MAX: u64 = (1 << 23) - 1;
+/// Bytes of a bundle's header; most of them are a checkpoint's.
+pub const BUNDLE_HEADER_BYTES: usize = 3 << 20;
+/// Bytes of a bundle's record of an entry, without the payload: the entry bytes and what stands beside them.
+pub const BUNDLE_ENTRY_BYTES: usize = 512 << 10;
+/// Writers, logs, payloads that are kept once and parents whose children are yet to come: what the verification of a
+/// bundle keeps in memory of each at most. Every one of them has bytes in the file that were read before.
+pub const BUNDLE_STATE: usize = 1 << 24;
 /// Threads of one verification; where more are asked for, no more than these are used.
 pub const VERIFY_THREADS: usize = 64;

@@ -35,6 +35,12 @@ pub(crate) fn children<S: Sql + ?Sized>(sql: &S, parent: u64, after: u64, limit:
     )
 }
 
+/// How many entries with ids up to `to` name this one as a parent.
+pub(crate) fn count_children<S: Sql + ?Sized>(sql: &S, parent: u64, to: u64) -> Result<u64> {
+    let statement = "SELECT count(*) FROM vault_edge WHERE parent = ? AND child <= ?";
+    sql.first(statement, &[int(parent), int(to)], |row| columns::counter(row, 0)).map(Option::unwrap_or_default)
+}
+
 /// How many edges lead from the children with ids from `from` to `to`, and how many lead to parents among these ids.
 pub(crate) fn count<S: Sql + ?Sized>(sql: &S, from: u64, to: u64) -> Result<(u64, u64)> {
     let count = |statement| {

@@ -65,6 +65,14 @@ pub(crate) fn digest<S: Sql + ?Sized>(sql: &S, tenant: u64, id: i64) -> Result<O
 /// In the order of the rows themselves: by way of the index, every byte would pass through a temporary file to be sorted.
 const SCAN: &str = "SELECT id, digest, bytes FROM vault_payload WHERE +tenant = ? ORDER BY id";
 
+/// Shows every payload of a tenant.
+pub(crate) fn visit<S: Sql + ?Sized>(sql: &S, tenant: u64, mut visit: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    sql.visit(SCAN, &[int(tenant)], &mut |row| {
+        visit(columns::blob(row, 2)?)?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
 /// Shows every payload of a tenant: its number, its digest and the digest of its bytes.
 pub(crate) fn scan<S: Sql + ?Sized>(
     sql: &S,

@@ -16,8 +16,7 @@ pub(crate) const TABLE: Table = Table {
 /// The format this version writes, and the newest it reads.
 pub(crate) const FORMAT: i64 = 1;
 
-pub(crate) fn create<S: Sql + ?Sized>(sql: &S) -> Result<()> {
-    let realm = Realm::random()?;
+pub(crate) fn create<S: Sql + ?Sized>(sql: &S, realm: &Realm) -> Result<()> {
     sql.exec_one(
         TABLE.name,
         "INSERT INTO vault_realm (one, format, realm) VALUES (1, ?, ?)",

@@ -18,7 +18,7 @@ mod report;
 mod rules;
 mod run;
 mod standing;
-mod tail;
+pub(crate) mod tail;
 mod timeline;
 mod verifier;
 
@@ -30,7 +30,7 @@ pub use verifier::Verifier;
 use self::logs::Logs;
 use self::rules::{Log, Rules};
 use super::table::entry;
-use crate::backend::{Access, Backend};
+use crate::backend::{Access, Backend, Transaction};
 use crate::words::{Result, StoreError};
 
 /// Checks one log by itself; the first rule that does not hold is the error.
@@ -49,6 +49,19 @@ pub(crate) fn log(db: &dyn Backend, tenant: &str, log: i64) -> Result<()> {
     let Some(run) = logs.run(log) else { return Ok(()) };
     let log = rules.log(log)?;
     logs::first_break(log, run).map_or(Ok(()), |broken| Err(error(log, broken)))
+}
+
+/// The first rule that one of the rows with ids above `after` and up to `to` breaks by itself, in a transaction that has
+/// stored them and may still be dropped.
+pub(crate) fn first_break(tx: &dyn Transaction, tenant: &str, after: u64, to: u64) -> Result<Option<Break>> {
+    let (mut rules, mut broken) = (Rules::open(tx, tenant)?, None);
+    entry::scan(tx, after, to, |row| {
+        let single = rules.check(&row)?;
+        let shared = rules.check_shared_payload(&row)?;
+        broken = single.run.broken.map(|broken| *broken).or(shared.err());
+        Ok(if broken.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(broken)
 }
 
 fn error(log: &Log, broken: Break) -> StoreError {

@@ -1,0 +1,70 @@
+//! A log as far as a bundle holds it.
+
+use std::sync::Arc;
+
+use crate::causal::writer::{Identity, Proof};
+use crate::causal::{EntryHash, LogReport, LogVerdict};
+
+/// Where an entry stands.
+pub(super) struct Place {
+    pub(super) seq: u64,
+    pub(super) hash: EntryHash,
+    pub(super) lamport: u64,
+    pub(super) position: u64,
+}
+
+/// Consecutive entries of one log.
+pub(super) struct Log {
+    /// How many logs began before it.
+    pub(super) order: usize,
+    stream: Arc<str>,
+    identity: Identity,
+    epoch: u32,
+    first: u64,
+    /// The last signed entry, or the one before the first.
+    signed: u64,
+    pub(super) last: Place,
+}
+
+impl Log {
+    pub(super) fn begin(order: usize, stream: &Arc<str>, epoch: u32, identity: &Identity, first: Place) -> Self {
+        let (stream, identity, signed) = (Arc::clone(stream), identity.clone(), first.seq - 1);
+        Self { order, stream, identity, epoch, first: first.seq, signed, last: first }
+    }
+
+    pub(super) fn advance(&mut self, last: Place) {
+        self.last = last;
+    }
+
+    /// Takes note that the last entry is signed, which covers the ones before it.
+    pub(super) fn sign(&mut self) {
+        self.signed = self.last.seq;
+    }
+
+    /// A signature that was taken away is missed at the end of a signed writer's log.
+    pub(super) fn ends_unsigned(&self) -> bool {
+        self.is_signed() && self.signed < self.last.seq
+    }
+
+    /// What holds, where an anchor covers the positions up to `anchored`.
+    pub(super) fn report(&self, anchored: u64) -> LogReport {
+        let verdict = match () {
+            () if self.last.position <= anchored => LogVerdict::Anchored,
+            () if self.is_signed() && !self.ends_unsigned() => LogVerdict::SignedUnanchored,
+            () => LogVerdict::Unsigned,
+        };
+        LogReport {
+            stream: Arc::clone(&self.stream),
+            writer: self.identity.id(),
+            writer_name: self.identity.label(),
+            epoch: self.epoch,
+            entries: self.last.seq - self.first + 1,
+            signed: self.signed - (self.first - 1),
+            verdict,
+        }
+    }
+
+    fn is_signed(&self) -> bool {
+        matches!(self.identity.proof(), Proof::PublicKey(_))
+    }
+}
