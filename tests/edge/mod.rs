@@ -3,6 +3,7 @@
 use causal_vault as store;
 
 mod agent_store_units;
+mod bundle;
 mod consumer;
 mod flaky;
 mod import;
