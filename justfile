@@ -20,6 +20,10 @@ test:
 peer:
     @bash .ci/steps peer
 
+# The verifier of bundles in Python against the crate, on good and on damaged bundles.
+bundle:
+    @bash .ci/steps bundle
+
 # Power cuts and I/O faults on a disk of our own; with PROOF=release in the number of a release.
 disk:
     @bash .ci/steps disk
