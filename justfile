@@ -32,6 +32,10 @@ disk:
 interleavings:
     @bash .ci/steps interleavings
 
+# The whole vault in random schedules of its threads; with PROOF=release in the number of a release.
+schedules:
+    @bash .ci/steps schedules
+
 # What reads bytes that nobody vouches for, over a corpus and mutations of it; with PROOF=release in the number of a release.
 fuzz:
     @bash .ci/steps fuzz
