@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::hash::Realm;
 use super::table::{TABLES, Table, node, realm, timeline};
 use crate::backend::{Access, Backend, Dialect, Sql, Transaction, columns};
-use crate::words::{Result, StoreError};
+use crate::words::{ErrorKind, Result, StoreError};
 
 /// Creates the tables of a vault where there are none; otherwise checks the format and the schema.
 pub(crate) fn ensure(db: &dyn Backend) -> Result<()> {
@@ -29,6 +29,11 @@ pub(crate) fn ensure(db: &dyn Backend) -> Result<()> {
         Ok(())
     })?;
     inspect(db, &node::TABLE)
+}
+
+/// Whether a vault was created here.
+pub(crate) fn is_there(db: &dyn Backend) -> Result<bool> {
+    exists(db, &realm::TABLE)
 }
 
 fn ensure_entries(db: &dyn Backend) -> Result<()> {
@@ -84,6 +89,13 @@ pub(crate) fn ensure_table(db: &dyn Backend, table: &Table) -> Result<()> {
                 return Ok(());
             }
             table.schema.iter().try_for_each(|statement| tx.exec(statement, &[]).map(drop))
+        })
+        .map_err(|error| match error.kind() {
+            ErrorKind::Denied => StoreError::Unsupported {
+                what: "reading a vault that lacks a table",
+                reason: format!("{} is missing and cannot be created here; open the vault once to write", table.name),
+            },
+            _ => error,
         })?;
     }
     inspect(db, table)

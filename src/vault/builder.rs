@@ -27,6 +27,7 @@ use crate::words::{Result, StoreError, check_name};
 #[must_use = "settings open no vault"]
 pub struct VaultBuilder {
     sqlite: SqliteOptions,
+    read_only: bool,
     tenant: String,
     settings: Settings,
 }
@@ -35,6 +36,7 @@ impl Default for VaultBuilder {
     fn default() -> Self {
         Self {
             sqlite: SqliteOptions::new(),
+            read_only: false,
             tenant: DEFAULT_TENANT.to_owned(),
             settings: Settings { inline_bytes: INLINE_BYTES, payload_bytes: PAYLOAD_BYTES_DEFAULT },
         }
@@ -77,6 +79,32 @@ impl VaultBuilder {
     /// ```
     pub fn allow_network_files(mut self, allow: bool) -> Self {
         self.sqlite = self.sqlite.allow_network_files(allow);
+        self
+    }
+
+    /// Opens a vault that is there to read it, prove from it and verify it, whoever writes it meanwhile, and never changes
+    /// the file. A file that is missing or holds no vault is an error, and so is every commit. A look-up by hash is slower
+    /// where nobody who writes has made one: its index stays as it is. See also
+    /// [`SqliteOptions::read_only`](crate::SqliteOptions::read_only).
+    ///
+    /// ```
+    /// use causal_vault::{ErrorKind, Event, Vault};
+    ///
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let path = folder.path().join("agents.vault");
+    /// assert!(Vault::builder().read_only(true).open(&path).is_err());
+    /// assert!(!path.exists());
+    /// Vault::open(&path)?.named_writer("alice")?.commit(Event::raw("note", "hi").stream("conv:demo"))?;
+    ///
+    /// let auditor = Vault::builder().read_only(true).open(&path)?;
+    /// assert!(auditor.verify(&[])?.is_intact());
+    /// let error = auditor.named_writer("alice")?.commit(Event::raw("note", "more").stream("conv:demo")).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Denied);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self.sqlite = self.sqlite.read_only(read_only);
         self
     }
 
@@ -123,8 +151,15 @@ impl VaultBuilder {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn open(self, path: impl AsRef<Path>) -> Result<Vault> {
-        let db = self.sqlite.open(path)?;
-        db.stamp(realm::FORMAT)?;
+        let db = self.sqlite.open(&path)?;
+        match self.read_only {
+            true if !schema::is_there(&db)? => {
+                let name = path.as_ref().display().to_string();
+                return Err(StoreError::NotFound { what: "a vault in", name });
+            }
+            true => {}
+            false => db.stamp(realm::FORMAT)?,
+        }
         self.over(db)
     }
 

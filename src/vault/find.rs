@@ -13,7 +13,7 @@ use super::read::Events;
 use super::receipt::Receipt;
 use super::record::{Names, StoredEvent};
 use crate::causal::append::find_entry;
-use crate::causal::table::{entry, payload, timeline};
+use crate::causal::table::{edge, entry, payload, timeline};
 use crate::causal::{EntryHash, EventRef, PayloadDigest};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
@@ -187,6 +187,55 @@ impl Vault {
     /// ```
     pub fn descendants(&self, key: impl Into<EventKey>) -> Result<Lineage> {
         self.lineage(key.into(), Direction::Descendants)
+    }
+
+    /// The events that an event explicitly follows, in commit order.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let alice = vault.named_writer("alice")?;
+    /// let question = alice.commit(Event::raw("question", "why?").stream("conv:demo"))?;
+    /// let answer = alice.commit(Event::raw("answer", "because").stream("conv:demo").parent(&question))?;
+    /// assert_eq!(vault.parents(&answer)?[0].hash, question.hash);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn parents(&self, event: impl Into<EventKey>) -> Result<Vec<EventHeader>> {
+        let key = event.into();
+        let missing = || StoreError::NotFound { what: "the event", name: key.to_string() };
+        let (db, mut names) = (self.db(), Names::default());
+        let mut parents = Vec::new();
+        let id = self.find(&key)?.ok_or_else(missing)?;
+        let child = entry::link_by_id(db, id)?.ok_or_else(missing)?;
+        for parent in edge::parents(db, child.id)? {
+            parents.extend(entry::by_id(db, parent, |row| names.header(db, &row))?);
+        }
+        Ok(parents)
+    }
+
+    /// The hashes of entries that begin with these hexadecimal digits, four at least, in no order: at most as many as are
+    /// asked for. Two are enough to see that a short form is ambiguous.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let note = vault.named_writer("alice")?.commit(Event::raw("note", "hi").stream("conv:demo"))?;
+    /// assert_eq!(vault.hashes_with_prefix(&note.hash.to_hex()[..8], 2)?, [note.hash]);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn hashes_with_prefix(&self, hex: &str, most: usize) -> Result<Vec<EntryHash>> {
+        if !(4..=64).contains(&hex.len()) || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(StoreError::Invalid {
+                what: "prefix of a hash",
+                reason: format!("{hex:?} is not 4 to 64 hexadecimal digits"),
+            });
+        }
+        match timeline::find(self.db(), self.tenant(), timeline::MAIN)? {
+            Some(timeline) => lookup::by_hash_prefix(self.db(), &timeline, &hex.to_lowercase(), most),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn lineage(&self, key: EventKey, direction: Direction) -> Result<Lineage> {

@@ -103,7 +103,18 @@ impl Position {
         self.0
     }
 
-    pub(crate) const fn new(number: u64) -> Self {
+    /// The place with this number: of the first event for 1.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Position, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let note = vault.named_writer("alice")?.commit(Event::raw("note", "hi").stream("conv:demo"))?;
+    /// assert_eq!(vault.get(Position::new(1))?.header.hash, note.hash);
+    /// assert_eq!(vault.try_get(Position::new(2))?, None);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub const fn new(number: u64) -> Self {
         Self(number)
     }
 }

@@ -56,6 +56,31 @@ pub(super) fn by_hash(db: &dyn Backend, timeline: &Timeline, hash: &EntryHash) -
     Ok(found)
 }
 
+/// The hashes that begin with these lower-case hexadecimal digits, at most so many.
+pub(super) fn by_hash_prefix(db: &dyn Backend, timeline: &Timeline, hex: &str, most: usize) -> Result<Vec<EntryHash>> {
+    let (reached, last) = catch_up(db, timeline)?;
+    let mut found = Vec::new();
+    let mut take = |hash: EntryHash| {
+        if found.len() < most && hash.to_hex().starts_with(hex) && !found.contains(&hash) {
+            found.push(hash);
+        }
+        stop_if(found.len() >= most)
+    };
+    let edge = |fill: &str| {
+        let filled: String = hex.chars().chain(fill.chars().cycle()).take(64).collect();
+        Value::Int(EntryHash::from_hex(&filled).map_or(0, |hash| prefix(hash.as_bytes())))
+    };
+    let statement = "SELECT entry FROM vault_lookup WHERE timeline = ? AND prefix BETWEEN ? AND ?";
+    let key = [int(timeline.id), edge("0"), edge("f")];
+    for id in db.all(statement, &key, |row| columns::counter(row, 0))? {
+        if entry::link_by_id(db, id)?.is_some_and(|link| take(link.hash).is_break()) {
+            return Ok(found);
+        }
+    }
+    entry::visit_hashes(db, reached, last, |hash| Ok(take(EntryHash::from_bytes(hash))))?;
+    Ok(found)
+}
+
 /// The bytes of an inline payload with this digest.
 pub(super) fn by_digest(db: &dyn Backend, timeline: &Timeline, digest: &PayloadDigest) -> Result<Option<Vec<u8>>> {
     let (reached, last) = catch_up(db, timeline)?;
@@ -117,8 +142,9 @@ fn catch_up(db: &dyn Backend, timeline: &Timeline) -> Result<(u64, u64)> {
             Ok(true) => {}
             // The timeline claims more entries than there are: verify says so, a look-up finds what is there.
             Ok(false) => return Ok((reached, last)),
-            // Within a transaction of this thread, or while others keep the lock, reading still works.
-            Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Unsupported) => {
+            // Within a transaction of this thread, while others keep the lock, or where nothing may be written, reading
+            // still works.
+            Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Denied | ErrorKind::Unsupported) => {
                 return Ok((reached, last));
             }
             Err(error) => return Err(error),

@@ -115,8 +115,9 @@ impl SqliteOptions {
         self
     }
 
-    /// Opens an existing file to read it, whoever it belongs to, and never changes it. No vault can be opened over it: it
-    /// is what [`import_agent_store`](crate::import_agent_store) reads from. SQLite keeps a `-wal` and a `-shm` file
+    /// Opens an existing file to read it, whoever it belongs to, and never changes it. It is what
+    /// [`import_agent_store`](crate::import_agent_store) reads from, and how
+    /// [`VaultBuilder::read_only`](crate::VaultBuilder::read_only) opens a vault. SQLite keeps a `-wal` and a `-shm` file
     /// beside a database in WAL mode even for a reader, so that its folder must be writable.
     ///
     /// ```
@@ -198,7 +199,7 @@ impl SqliteOptions {
     fn start(&self, place: Place) -> Result<SqliteBackend> {
         let backend = SqliteBackend::closed(place, self.clone());
         let first = backend.session_with(|| backend.place.create(self))?;
-        if !backend.place.reads_only(self) {
+        if !backend.reads_only() {
             preflight::check(first.connection(), &backend.place)?;
         }
         Ok(backend)
@@ -225,7 +226,7 @@ impl Place {
     }
 
     /// Whether nothing may be written: only a file can be there already.
-    fn reads_only(&self, options: &SqliteOptions) -> bool {
+    pub(super) fn reads_only(&self, options: &SqliteOptions) -> bool {
         options.read_only && matches!(self, Self::File(_))
     }
 

@@ -198,6 +198,18 @@ pub(crate) fn link_at<S: Sql + ?Sized>(sql: &S, log: i64, seq: u64) -> Result<Op
     sql.first(select_link!("WHERE log = ? AND seq = ?"), &[Value::Int(log), int(seq)], link)
 }
 
+/// The id of the entry with this number in a log.
+pub(crate) fn id_at<S: Sql + ?Sized>(sql: &S, log: i64, seq: u64) -> Result<Option<u64>> {
+    let statement = "SELECT id FROM vault_entry WHERE log = ? AND seq = ?";
+    sql.first(statement, &[Value::Int(log), int(seq)], |row| columns::counter(row, 0))
+}
+
+/// The id and the number of the newest entry of a log.
+pub(crate) fn last_of_log<S: Sql + ?Sized>(sql: &S, log: i64) -> Result<Option<(u64, u64)>> {
+    let statement = "SELECT id, seq FROM vault_entry WHERE log = ? ORDER BY seq DESC LIMIT 1";
+    sql.first(statement, &[Value::Int(log)], |row| Ok((columns::counter(row, 0)?, columns::counter(row, 1)?)))
+}
+
 /// The first entry of a log with a sequence number of at least `seq`.
 pub(crate) fn link_from<S: Sql + ?Sized>(sql: &S, log: i64, seq: u64) -> Result<Option<Link>> {
     sql.first(select_link!("WHERE log = ? AND seq >= ? ORDER BY seq LIMIT 1"), &[Value::Int(log), int(seq)], link)
