@@ -21,7 +21,7 @@ pub(crate) fn run(vault: &Vault, options: &Options, screen: &mut Screen<'_>) -> 
             verdict = Verdict::Broken;
         }
         let shown = match options.json {
-            true => Ok(screen.json(&object(tenant, &report))?),
+            true => screen.json(&object(tenant, &report)).map_err(Into::into),
             false => page(tenant, &report, &trusted, screen),
         };
         // Whoever reads has seen enough; what was found stays what it is.

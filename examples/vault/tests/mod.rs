@@ -1,1 +1,10 @@
+//! Each command, on vaults that are made here.
 
+mod arguments;
+mod following;
+mod hostile;
+mod proving;
+mod reading;
+mod rendering;
+mod sandbox;
+mod verifying;
