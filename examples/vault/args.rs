@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::{Parser, ValueExt};
 
+use crate::screen::plural;
+
 pub(crate) const HELP: &str = "\
 Looks into a vault: what `git log` and `git fsck` are to git. Nothing but `import` writes to the file.
 
@@ -18,17 +20,20 @@ usage: vault FILE COMMAND [options]
   prove REF         proves that an event is in the tree
   prove --from SIZE[:ROOT]     proves that the tree of that size is where this one begins
   tail              the last events              -n COUNT  -f, --follow (those to come, of any process)
+  export BUNDLE     writes events as one file that verifies by itself; - is the standard output
+                                                 --from POSITION  --to POSITION
+  import BUNDLE     creates the vault from a bundle of everything, or continues it
 
 REF is a position, an event's id, the first digits of an entry's hash, STREAM/WRITER/SEQ, or HEAD.
 
   --tenant NAME     the tenant; not needed where there is one, or one of the name `default`.
                     Without it, info and verify are about every tenant
   --stream NAME  --writer NAME  --kind PATTERN
-                    only these events (log, tail); a writer is a name, or a fingerprint or its first digits
+                    only these events (log, tail, export without --kind); a writer is a name, or a fingerprint or its first digits
   --json            for programs: one JSON object on each line
   -h, --help        this text
 
-What verify and prove trust, kept where the owner of the file cannot change it:
+What verify, prove and import trust, kept where the owner of the file cannot change it:
   --anchor SIZE:ROOT           a tree head, its root in hex
   --checkpoint FILE --key VKEY a signed checkpoint, and the key it must be signed with; further keys are those of
                                witnesses that must have cosigned it
@@ -46,6 +51,8 @@ pub(crate) enum Request {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Command {
+    Export,
+    Import,
     Info,
     Log,
     Prove,
@@ -78,13 +85,15 @@ pub(crate) struct Options {
 }
 
 impl Command {
-    const ALL: [(&str, Self); 6] = [
+    const ALL: [(&str, Self); 8] = [
         ("info", Self::Info),
         ("log", Self::Log),
         ("show", Self::Show),
         ("verify", Self::Verify),
         ("prove", Self::Prove),
         ("tail", Self::Tail),
+        ("export", Self::Export),
+        ("import", Self::Import),
     ];
 
     fn name(self) -> &'static str {
@@ -94,6 +103,8 @@ impl Command {
     /// The options it takes besides `--tenant` and `--json`.
     fn takes(self) -> &'static [&'static str] {
         match self {
+            Self::Export => &["stream", "writer", "from", "to"],
+            Self::Import => &["anchor", "checkpoint", "key"],
             Self::Info => &[],
             Self::Log => &["stream", "writer", "kind", "from", "to", "n", "reverse"],
             Self::Prove => &["from", "anchor", "checkpoint", "key"],
@@ -107,6 +118,7 @@ impl Command {
     fn operands(self) -> std::ops::RangeInclusive<usize> {
         match self {
             Self::Info | Self::Log | Self::Tail | Self::Verify => 0..=0,
+            Self::Export | Self::Import => 1..=1,
             Self::Prove => 0..=1,
             Self::Show => 1..=usize::MAX,
         }
@@ -171,7 +183,7 @@ fn parse_with(mut parser: Parser) -> Result<Request, lexopt::Error> {
     }
     let mut operands = operands.into_iter();
     options.file = operands.next().ok_or("name the vault's file and a command")?.into();
-    let command = operands.next().ok_or("name a command: info, log, show, verify, prove or tail")?.string()?;
+    let command = operands.next().ok_or("name a command, such as info")?.string()?;
     let known = Command::ALL.iter().find(|(name, _)| *name == command);
     options.command = known.ok_or_else(|| format!("{command:?} is no command"))?.1;
     options.operands = operands.map(ValueExt::string).collect::<Result<_, _>>()?;
@@ -186,7 +198,7 @@ fn check(options: &Options, given: &[&str]) -> Result<(), String> {
         return Err(format!("{name} has no use for {}{option}", if option.len() == 1 { "-" } else { "--" }));
     }
     if !command.operands().contains(&options.operands.len()) {
-        return Err(format!("{name} was given {} operands", options.operands.len()));
+        return Err(format!("{name} was given {}", plural(options.operands.len(), "operand")));
     }
     if command == Command::Prove && options.operands.is_empty() == options.from.is_none() {
         return Err("prove takes either a REF or --from SIZE".to_owned());

@@ -53,6 +53,15 @@ fn listed(tenants: &[String]) -> String {
     }
 }
 
+/// The position of `--from`; the first where there is none.
+pub(crate) fn from(options: &Options) -> Outcome<u64> {
+    match options.from.as_deref().map(str::parse::<u64>) {
+        None => Ok(1),
+        Some(Ok(from)) => Ok(from.max(1)),
+        Some(Err(_)) => Err(format!("--from {:?} is no position", options.from.as_deref().unwrap_or_default()).into()),
+    }
+}
+
 /// Which events are wanted.
 pub(crate) fn filter(vault: &Vault, options: &Options) -> Outcome<Filter> {
     let mut filter = Filter::all();

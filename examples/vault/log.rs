@@ -15,12 +15,8 @@ const WINDOW_MAX: u64 = 1 << 16;
 
 pub(crate) fn run(vault: &Vault, options: &Options, screen: &mut Screen<'_>) -> Outcome<Verdict> {
     let filter = find::filter(vault, options)?;
-    let from = options
-        .from
-        .as_deref()
-        .map_or(Ok(1), |from| from.parse().map_err(|_| format!("--from {from:?} is no position")))?;
     let size = vault.tree_head()?.size;
-    let (from, to) = (from.max(1), options.to.unwrap_or(size).min(size));
+    let (from, to) = (find::from(options)?, options.to.unwrap_or(size).min(size));
     let mut left = options.count.unwrap_or(usize::MAX);
     if options.reverse {
         let range = filter.after(Position::new(from - 1)).up_to(Position::new(to));

@@ -5,6 +5,7 @@
 //! ```
 
 mod args;
+mod bundle;
 mod event;
 mod find;
 mod info;
@@ -67,15 +68,17 @@ fn run(arguments: impl IntoIterator<Item = OsString>, screen: &mut Screen<'_>, e
 }
 
 fn obey(options: &Options, screen: &mut Screen<'_>) -> Outcome<Verdict> {
-    let vault = find::open(&options.file)?;
-    let tenant = || find::tenant(&vault, options.tenant.as_deref());
+    let vault = || find::open(&options.file);
+    let tenant = || find::tenant(&vault()?, options.tenant.as_deref());
     match options.command {
-        Command::Info => info::run(&vault, options, screen),
+        Command::Export => bundle::export(&tenant()?, options, screen),
+        Command::Import => bundle::import(options, screen),
+        Command::Info => info::run(&vault()?, options, screen),
         Command::Log => log::run(&tenant()?, options, screen),
         Command::Prove => prove::run(&tenant()?, options, screen),
         Command::Show => show::run(&tenant()?, options, screen),
         Command::Tail => tail::run(&tenant()?, options, screen),
-        Command::Verify => verify::run(&vault, options, screen),
+        Command::Verify => verify::run(&vault()?, options, screen),
     }
 }
 

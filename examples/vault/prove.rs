@@ -10,7 +10,7 @@ use crate::{Outcome, Verdict, find};
 
 pub(crate) fn run(vault: &Vault, options: &Options, screen: &mut Screen<'_>) -> Outcome<Verdict> {
     let trusted = trust::all(options)?;
-    if let Some(other) = trusted.iter().find(|trusted| !trusted.is_about(vault)) {
+    if let Some(other) = trusted.iter().find(|trusted| !trusted.is_about(vault.realm(), vault.tenant())) {
         return Err(format!("{} is not about this vault, or not about the tenant", other.by).into());
     }
     let trusted = match trusted.as_slice() {

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use causal_vault::limits::NOTE_BYTES;
-use causal_vault::{Checkpoint, NoteVerifier, SignedNote, TreeHead, Vault};
+use causal_vault::{Checkpoint, NoteVerifier, Realm, SignedNote, TreeHead};
 
 use crate::Outcome;
 use crate::args::Options;
@@ -21,11 +21,10 @@ pub(crate) struct Trusted {
 
 impl Trusted {
     /// Whether it is about this tenant of this vault.
-    pub(crate) fn is_about(&self, vault: &Vault) -> bool {
-        self.origin.as_deref().is_none_or(|origin| {
-            let host = origin.split('/').next().unwrap_or_default();
-            vault.origin(host).is_ok_and(|own| own == origin)
-        })
+    pub(crate) fn is_about(&self, realm: Realm, tenant: &str) -> bool {
+        let own = format!("/{}/{tenant}", &realm.to_hex()[..16]);
+        let host = |origin: &String| origin.strip_suffix(&own).is_some_and(|host| !host.contains('/'));
+        self.origin.as_ref().is_none_or(host)
     }
 }
 

@@ -14,7 +14,8 @@ pub(crate) fn run(vault: &Vault, options: &Options, screen: &mut Screen<'_>) -> 
     check(&trusted, &tenants, options)?;
     let mut verdict = Verdict::Well;
     for tenant in &tenants {
-        let trusted: Vec<&Trusted> = trusted.iter().filter(|trusted| trusted.is_about(tenant)).collect();
+        let trusted: Vec<&Trusted> =
+            trusted.iter().filter(|trusted| trusted.is_about(tenant.realm(), tenant.tenant())).collect();
         let anchors: Vec<Anchor> = trusted.iter().map(|trusted| trusted.head.into()).collect();
         let report = tenant.verifier().anchors(&anchors).threads(options.threads).run()?;
         if !report.is_intact() {
@@ -42,7 +43,8 @@ fn check(trusted: &[Trusted], tenants: &[Vault], options: &Options) -> Outcome<(
     if !options.anchors.is_empty() && tenants.len() != 1 {
         return Err(format!("say with --tenant which of {} tenants the --anchor is of", tenants.len()).into());
     }
-    match trusted.iter().find(|trusted| !tenants.iter().any(|tenant| trusted.is_about(tenant))) {
+    match trusted.iter().find(|trusted| !tenants.iter().any(|tenant| trusted.is_about(tenant.realm(), tenant.tenant())))
+    {
         Some(other) => Err(format!("{} is not about this vault, or not about the tenant", other.by).into()),
         None => Ok(()),
     }

@@ -45,7 +45,7 @@ fn every_option_and_command_is_in_the_help() {
     let sandbox = Sandbox::empty();
     let said = run(&sandbox.file(), &["--help"]);
     assert_eq!((said.code, said.text().as_str()), (0, HELP));
-    for word in ["info", "log", "show", "verify", "prove", "tail"] {
+    for word in ["info", "log", "show", "verify", "prove", "tail", "export", "import"] {
         assert!(HELP.contains(&format!("\n  {word} ")), "{word}");
         assert!(request(&format!("v {word} 1")).is_ok() || request(&format!("v {word}")).is_ok(), "{word}");
     }

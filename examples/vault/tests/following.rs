@@ -43,9 +43,17 @@ fn a_reader_that_has_seen_enough_is_no_error_and_hides_none() {
         assert_eq!(String::from_utf8(errors).unwrap(), "");
         code
     };
-    for arguments in
-        [&["info"][..], &["log"], &["show", "1"], &["verify"], &["prove", "1"], &["tail"], &["tail", "-f"], &["--help"]]
-    {
+    for arguments in [
+        &["info"][..],
+        &["log"],
+        &["show", "1"],
+        &["verify"],
+        &["prove", "1"],
+        &["tail"],
+        &["tail", "-f"],
+        &["export", "-"],
+        &["--help"],
+    ] {
         assert_eq!(unread(arguments), 0, "{arguments:?}");
     }
     sandbox.tamper("UPDATE vault_entry SET payload = zeroblob(5) WHERE payload IS NOT NULL");

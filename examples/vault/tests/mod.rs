@@ -1,6 +1,7 @@
 //! Each command, on vaults that are made here.
 
 mod arguments;
+mod bundles;
 mod following;
 mod hostile;
 mod proving;
