@@ -35,6 +35,7 @@ pub(crate) fn run(vault: &Vault, options: &Options, screen: &mut Screen<'_>) -> 
 fn object(vault: &Vault, event: &StoredEvent, signature: &SignatureVerdict) -> Outcome<Value> {
     let bytes = vault.entry_bytes(event)?;
     let entry = EntryV1::decode(&bytes)?;
+    let standing = vault.standing(event.header.writer)?;
     let mut object = event::json(event);
     let more = [
         ("realm", json!(entry.realm.to_hex())),
@@ -44,6 +45,8 @@ fn object(vault: &Vault, event: &StoredEvent, signature: &SignatureVerdict) -> O
         ("scheme", json!(entry.scheme as u8)),
         ("entry_bytes", json!(hex::encode(&bytes))),
         ("signature", signature_json(signature)),
+        ("writer_frozen", json!(standing.frozen)),
+        ("writer_revoked", json!(standing.revoked)),
         ("children", json!(children(vault, event)?.iter().map(|child| child.header.hash.to_hex()).collect::<Vec<_>>())),
     ];
     object.extend(more.map(|(name, value)| (name.to_owned(), value)));
@@ -96,6 +99,13 @@ fn page(vault: &Vault, event: &StoredEvent, signature: &SignatureVerdict, screen
     ];
     for (name, value) in fields {
         screen.line(&format!("  {name:<11} {value}"))?;
+    }
+    let standing = vault.standing(header.writer)?;
+    for (place, what) in [(standing.frozen, "has signed two histories"), (standing.revoked, "was revoked")] {
+        if let Some(place) = place {
+            let told = screen.paint(Colour::Bad, &format!("its writer {what}: see position {place}"));
+            screen.line(&format!("  {:<11} {told}", "standing"))?;
+        }
     }
     for extension in header_extensions(event) {
         screen.line(&format!("  {:<11} {extension}", "extension"))?;

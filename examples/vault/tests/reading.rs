@@ -170,6 +170,15 @@ fn show_says_everything_about_an_event() {
 }
 
 #[test]
+fn an_event_of_a_writer_that_was_revoked_says_so() {
+    let sandbox = Sandbox::new();
+    sandbox.vault.revoke(sandbox.carol().id(), None).unwrap();
+    assert!(sandbox.text(&["show", "3"]).contains("its writer was revoked: see position 6"));
+    assert_eq!(sandbox.json(&["show", "3"])[0]["writer_revoked"], 6);
+    assert!(!sandbox.text(&["show", "1"]).contains("revoked"));
+}
+
+#[test]
 fn the_tenant_is_named_where_it_cannot_be_known() {
     let sandbox = Sandbox::empty();
     for tenant in ["acme", "bank"] {
