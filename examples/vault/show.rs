@@ -84,11 +84,16 @@ fn page(vault: &Vault, event: &StoredEvent, signature: &SignatureVerdict, screen
         }
         _ => "none: whoever can write the file could have written this".to_owned(),
     };
+    let fingerprint = header.writer.to_hex();
+    let writer = match *header.writer_name == *fingerprint {
+        true => fingerprint,
+        false => format!("{} ({fingerprint})", safe(&header.writer_name)),
+    };
     let fields = [
         ("id", header.id.to_string()),
         ("tenant", safe(entry.tenant)),
         ("stream", safe(&header.stream)),
-        ("writer", format!("{} ({})", screen.paint(Colour::Good, &safe(&header.writer_name)), header.writer)),
+        ("writer", screen.paint(Colour::Good, &writer)),
         ("seq", format!("{} in epoch {}", header.seq, entry.epoch)),
         ("kind", screen.paint(Colour::Kind, &safe(&header.kind))),
         ("claimed", format!("{} ({} ms)", utc(header.timestamp), header.timestamp)),
