@@ -43,7 +43,7 @@ fn every_way_to_write_through_a_reader_is_refused() {
     let denied = |error: StoreError| assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
     denied(alice(&reader).commit(note("1")).unwrap_err());
     denied(alice(&reader).commit_batch([note("1")]).unwrap_err());
-    denied(reader.transaction(|tx| tx.put_payload(b"x".to_vec())).unwrap_err());
+    denied(reader.transaction(|tx| tx.put_payload(b"x")).unwrap_err());
     denied(reader.backend().exec("DELETE FROM vault_entry", &[]).unwrap_err());
     assert_eq!(size(&vault), 1);
 }
