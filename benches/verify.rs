@@ -51,6 +51,7 @@ fn main() {
                 report.race(&mut group, race(format!("read {what}, {events}"), events, None), load, read);
             }
         }
+        since(&mut report, &vault, events);
         drop((vault, baseline));
         for task in ["vault, 1 thread", "vault, 2 threads", "baseline"] {
             memory.push((events, task, peak(task, &folder)));
@@ -74,6 +75,25 @@ fn main() {
     for (events, who, kib) in memory {
         println!("| {events} | {who} | {} |", kib.map_or_else(|| "unknown here".to_owned(), |kib| kib.to_string()));
     }
+}
+
+/// What is new since an anchor, against the whole.
+fn since(report: &mut Report, vault: &Vault, events: u64) {
+    let anchor = vault.tree_head().unwrap();
+    let new = size(1_000, 100) as u64;
+    filled::fill(&vault.named_writer("alice").unwrap(), new);
+    let incremental = |n| {
+        time(|| {
+            for _ in 0..n {
+                let report = vault.verifier().since(anchor).run().unwrap();
+                assert!(report.is_intact() && report.logs[0].entries == new);
+            }
+        })
+    };
+    // Under 5 % of the whole, where that is a million.
+    let reach = (events >= 1_000_000).then_some(20.0);
+    let work = format!("incremental, {new} new on {events}, against the whole");
+    report.turns(race(work, events, reach), whole(vault, events + new, 1), incremental);
 }
 
 /// Every entry signed, against the usual way, which signs nothing.

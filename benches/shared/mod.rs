@@ -112,6 +112,18 @@ impl Report {
         self.lines.push(Line { race, pairs });
     }
 
+    /// The same without criterion, which runs a short work so often that a far longer one beside it would take hours.
+    pub(crate) fn turns(
+        &mut self,
+        race: Race,
+        mut baseline: impl FnMut(u64) -> Duration,
+        mut vault: impl FnMut(u64) -> Duration,
+    ) {
+        let unit = |time: Duration| time.as_secs_f64() / race.units as f64;
+        let pairs = (0..race.samples).map(|_| (unit(baseline(1)), unit(vault(1)))).collect();
+        self.lines.push(Line { race, pairs });
+    }
+
     pub(crate) fn print(&self, title: &str) {
         if is_quick() {
             println!("{title}: shown to run, not measured");

@@ -41,6 +41,15 @@ pub(crate) trait Sql {
         Ok(found)
     }
 
+    /// Builds every index of a table anew from its rows.
+    fn reindex(&self, table: &'static str) -> Result<()> {
+        let statement = match self.dialect() {
+            Dialect::Postgres => format!("REINDEX TABLE {table}"),
+            Dialect::Sqlite => format!("REINDEX {table}"),
+        };
+        self.exec(&statement, &[]).map(drop)
+    }
+
     /// An `INSERT .. RETURNING` of one integer.
     fn insert_returning(&self, what: &'static str, sql: &str, params: &[Value]) -> Result<i64> {
         self.first(sql, params, |row| columns::int(row, 0))?.ok_or_else(|| StoreError::Corrupt {

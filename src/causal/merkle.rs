@@ -59,6 +59,11 @@ impl Frontier {
         self.size
     }
 
+    /// The tree of this size over peaks that were read one by one.
+    pub(crate) fn of(size: u64, peaks: Vec<[u8; 32]>) -> Self {
+        Self { size, peaks }
+    }
+
     pub(crate) fn push(&mut self, entry_hash: &[u8; 32]) {
         self.push_with(entry_hash, |_, _| {});
     }

@@ -1,6 +1,6 @@
 //! The nodes that a proof is made of, found through the few nodes that the store keeps.
 
-use super::merkle::{leaf, node};
+use super::merkle::{Frontier, leaf, node};
 use crate::words::Result;
 
 /// Levels between the kept nodes: of a tree's perfect subtrees the store keeps the roots of those over 2^8, 2^16 ...
@@ -59,6 +59,20 @@ pub(crate) fn consistency(from: u64, to: u64, read: &mut Read<'_>) -> Result<Vec
 /// The root over the leaves from `low` to below `high`, where the tree has a node for these; for none, the root of the
 /// empty tree.
 pub(crate) fn root(low: u64, high: u64, read: &mut Read<'_>) -> Result<[u8; 32]> {
+    let mut peaks = peaks(low, high, read)?.into_iter().rev();
+    Ok(match peaks.next() {
+        Some(last) => peaks.fold(last, |right, left| node(&left, &right)),
+        None => super::merkle::tree_root([]),
+    })
+}
+
+/// The tree over the first `size` leaves.
+pub(crate) fn frontier(size: u64, read: &mut Read<'_>) -> Result<Frontier> {
+    Ok(Frontier::of(size, peaks(0, size, read)?))
+}
+
+/// The roots of the perfect trees over the leaves from `low` to below `high`, the largest first.
+fn peaks(low: u64, high: u64, read: &mut Read<'_>) -> Result<Vec<[u8; 32]>> {
     let mut peaks = Vec::new();
     let mut next = low;
     while next < high {
@@ -66,11 +80,7 @@ pub(crate) fn root(low: u64, high: u64, read: &mut Read<'_>) -> Result<[u8; 32]>
         peaks.push(perfect(level, next >> level, read)?);
         next += 1 << level;
     }
-    let mut peaks = peaks.into_iter().rev();
-    Ok(match peaks.next() {
-        Some(last) => peaks.fold(last, |right, left| node(&left, &right)),
-        None => super::merkle::tree_root([]),
-    })
+    Ok(peaks)
 }
 
 /// The root over the 2^level leaves from `number << level`.

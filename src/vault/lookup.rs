@@ -5,30 +5,13 @@
 
 use std::ops::ControlFlow;
 
-use crate::backend::{Access, Backend, Sql, Value, columns};
+use crate::backend::{Access, Backend};
 use crate::causal::schema::ensure_table;
 use crate::causal::table::entry::{self, Row, StoredPayload};
 use crate::causal::table::timeline::Timeline;
-use crate::causal::table::{Table, blob, int, prefix};
+use crate::causal::table::{lookup as table, prefix};
 use crate::causal::{EntryHash, PayloadDigest};
 use crate::words::{ErrorKind, Result};
-
-const TABLE: Table = Table {
-    name: "vault_lookup",
-    schema: &["CREATE TABLE vault_lookup (\
-               timeline INTEGER NOT NULL, \
-               prefix INTEGER NOT NULL, \
-               entry INTEGER NOT NULL, \
-               PRIMARY KEY (timeline, prefix, entry)) STRICT, WITHOUT ROWID"],
-};
-
-const PROGRESS: Table = Table {
-    name: "vault_lookup_progress",
-    schema: &["CREATE TABLE vault_lookup_progress (\
-               timeline INTEGER PRIMARY KEY, \
-               entry INTEGER NOT NULL, \
-               hash BLOB NOT NULL) STRICT"],
-};
 
 /// Entries that are indexed in one transaction: writers wait no longer than for these.
 const STEP: usize = 4096;
@@ -36,14 +19,14 @@ const STEP: usize = 4096;
 const FEW: u64 = 1024;
 
 pub(super) fn ensure(db: &dyn Backend) -> Result<()> {
-    ensure_table(db, &TABLE)?;
-    ensure_table(db, &PROGRESS)
+    ensure_table(db, &table::TABLE)?;
+    ensure_table(db, &table::PROGRESS)
 }
 
 /// The id of the entry with this hash.
 pub(super) fn by_hash(db: &dyn Backend, timeline: &Timeline, hash: &EntryHash) -> Result<Option<u64>> {
     let (reached, last) = catch_up(db, timeline)?;
-    for id in candidates(db, timeline.id, prefix(hash.as_bytes()))? {
+    for id in table::candidates(db, timeline.id, prefix(hash.as_bytes()))? {
         if entry::link_by_id(db, id)?.is_some_and(|link| link.hash == *hash) {
             return Ok(Some(id));
         }
@@ -68,11 +51,9 @@ pub(super) fn by_hash_prefix(db: &dyn Backend, timeline: &Timeline, hex: &str, m
     };
     let edge = |fill: &str| {
         let filled: String = hex.chars().chain(fill.chars().cycle()).take(64).collect();
-        Value::Int(EntryHash::from_hex(&filled).map_or(0, |hash| prefix(hash.as_bytes())))
+        EntryHash::from_hex(&filled).map_or(0, |hash| prefix(hash.as_bytes()))
     };
-    let statement = "SELECT entry FROM vault_lookup WHERE timeline = ? AND prefix BETWEEN ? AND ?";
-    let key = [int(timeline.id), edge("0"), edge("f")];
-    for id in db.all(statement, &key, |row| columns::counter(row, 0))? {
+    for id in table::between(db, timeline.id, edge("0"), edge("f"))? {
         if entry::link_by_id(db, id)?.is_some_and(|link| take(link.hash).is_break()) {
             return Ok(found);
         }
@@ -90,7 +71,7 @@ pub(super) fn by_digest(db: &dyn Backend, timeline: &Timeline, digest: &PayloadD
             _ => Ok(None),
         }
     };
-    for id in candidates(db, timeline.id, prefix(digest.as_bytes()))? {
+    for id in table::candidates(db, timeline.id, prefix(digest.as_bytes()))? {
         if let Some(Some(found)) = entry::by_id(db, id, |row| bytes(&row))? {
             return Ok(Some(found));
         }
@@ -107,34 +88,12 @@ fn stop_if(found: bool) -> ControlFlow<()> {
     if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-fn candidates(db: &dyn Backend, timeline: u64, prefix: i64) -> Result<Vec<u64>> {
-    let statement = "SELECT entry FROM vault_lookup WHERE timeline = ? AND prefix = ? ORDER BY entry";
-    db.all(statement, &[int(timeline), Value::Int(prefix)], |row| columns::counter(row, 0))
-}
-
-/// The id up to which entries are indexed. Where that is not the entry it was, the history was cut back and went on
-/// differently, and the index begins anew.
-fn reached<S: Sql + ?Sized>(sql: &S, timeline: u64) -> Result<u64> {
-    let statement = "SELECT entry, hash FROM vault_lookup_progress WHERE timeline = ?";
-    let found = sql.first(statement, &[int(timeline)], |row| {
-        Ok((columns::counter(row, 0)?, EntryHash::from_bytes(columns::array(row, 1)?)))
-    })?;
-    match found {
-        Some((id, hash))
-            if entry::timeline(id) == timeline && entry::link_by_id(sql, id)?.is_some_and(|link| link.hash == hash) =>
-        {
-            Ok(id)
-        }
-        _ => entry::id(timeline, 0),
-    }
-}
-
 /// Indexes what is not, unless that is little or cannot be done now; returns the ids up to which the index reaches and
 /// up to which there are entries.
 fn catch_up(db: &dyn Backend, timeline: &Timeline) -> Result<(u64, u64)> {
     let last = entry::id(timeline.id, timeline.tree.size())?;
     loop {
-        let reached = reached(db, timeline.id)?;
+        let reached = table::reached(db, timeline.id)?;
         if last.saturating_sub(reached) <= FEW {
             return Ok((reached, last));
         }
@@ -155,9 +114,9 @@ fn catch_up(db: &dyn Backend, timeline: &Timeline) -> Result<(u64, u64)> {
 /// Indexes the next entries up to `last`; false if there are none.
 fn index(db: &dyn Backend, timeline: u64, last: u64) -> Result<bool> {
     let tx = db.begin(Access::Write)?;
-    let from = reached(&*tx, timeline)?;
+    let from = table::reached(&*tx, timeline)?;
     if from == entry::id(timeline, 0)? {
-        tx.exec("DELETE FROM vault_lookup WHERE timeline = ?", &[int(timeline)])?;
+        table::clear(&*tx, timeline)?;
     }
     let (mut keys, mut newest, mut entries) = (Vec::new(), None, 0);
     entry::scan(&*tx, from, last, |row| {
@@ -171,16 +130,9 @@ fn index(db: &dyn Backend, timeline: u64, last: u64) -> Result<bool> {
     })?;
     let Some((id, hash)) = newest else { return Ok(from >= last) };
     for (key, id) in keys {
-        tx.exec(
-            "INSERT INTO vault_lookup (timeline, prefix, entry) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            &[int(timeline), Value::Int(key), int(id)],
-        )?;
+        table::insert(&*tx, timeline, key, id)?;
     }
-    tx.exec(
-        "INSERT INTO vault_lookup_progress (timeline, entry, hash) VALUES (?, ?, ?) \
-         ON CONFLICT (timeline) DO UPDATE SET entry = excluded.entry, hash = excluded.hash",
-        &[int(timeline), int(id), blob(hash.as_bytes())],
-    )?;
+    table::advance(&*tx, timeline, id, &hash)?;
     tx.commit()?;
     Ok(true)
 }

@@ -20,6 +20,7 @@ mod open;
 mod outcome;
 mod prove;
 mod read;
+mod rebuild;
 mod receipt;
 mod record;
 mod signature;

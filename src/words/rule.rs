@@ -28,8 +28,14 @@ pub enum ChainRule {
     Frozen,
     /// An event about a writer says what it must, and is by whoever may say it.
     KeyEvent,
+    /// A look-up by way of an index finds what a scan of the rows shows.
+    Index,
     /// The Lamport time is one more than the largest of the predecessors'.
     Lamport,
+    /// The look-up by bare hash leads to every entry up to the one that it reaches.
+    Lookup,
+    /// The kept nodes of the tree are those of the entries.
+    Node,
     /// Every parent is an earlier entry of the same tenant.
     Parent,
     /// The payload has the length and digest that the entry names.
@@ -63,7 +69,10 @@ impl fmt::Display for ChainRule {
             Self::Epoch => "epoch",
             Self::Frozen => "frozen writer",
             Self::KeyEvent => "key event",
+            Self::Index => "index",
             Self::Lamport => "lamport time",
+            Self::Lookup => "look-up",
+            Self::Node => "tree node",
             Self::Parent => "parent",
             Self::Payload => "payload",
             Self::Position => "position",

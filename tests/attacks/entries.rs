@@ -295,7 +295,7 @@ fn a_deleted_added_or_moved_row_is_caught() {
                      payload, payload_id FROM vault_entry WHERE id = (1<<40)+12",
                 );
             },
-            caught: By(Sequence),
+            caught: By(Index),
             plain: Caught(|plain| plain.entries.push(plain.entries[9].clone())),
         },
         Attack {

@@ -1,12 +1,12 @@
 //! Tables that only say where to look: edges, SQLite's own indexes, the look-up by hash.
 
 use causal_vault::ChainRule::*;
-use causal_vault::{Event, EventId, Filter, Vault};
+use causal_vault::{Derived, Event, EventId, Filter, Vault};
 use rusqlite::Connection;
 
 use super::Caught::By;
 use super::PlainEdit::Absent;
-use super::scene::{scene, sql};
+use super::scene::{fine_scene, scene, sql};
 use super::{Attack, examine, rules, run};
 
 const NO_EDGES: &str = "its entries have no parents";
@@ -91,12 +91,45 @@ fn hollow(conn: &Connection, index: &str) {
 }
 
 #[test]
-fn an_index_that_hides_rows_is_noticed() {
-    for index in ["sqlite_autoindex_vault_entry_1", "vault_entry_event", "vault_edge_parent"] {
+fn an_index_that_hides_rows_is_noticed_and_rebuilt() {
+    let expected = super::bitflips::read(&scene().copy().open()).unwrap();
+    for index in [
+        "sqlite_autoindex_vault_entry_1",
+        "sqlite_autoindex_vault_kind_1",
+        "sqlite_autoindex_vault_log_1",
+        "sqlite_autoindex_vault_timeline_1",
+        "sqlite_autoindex_vault_writer_1",
+        "vault_edge_parent",
+        "vault_entry_event",
+        "vault_log_writer",
+        "vault_payload_prefix",
+    ] {
         let findings = examine(scene(), |conn| hollow(conn, index)).unwrap();
         let report = findings.unanchored.unwrap();
         assert!(!report.is_intact(), "{index}: {report}");
-        assert!(rules(&report).iter().any(|rule| matches!(rule, Sequence | Column | Edge)), "{index}: {report}");
+        assert!(rules(&report).iter().any(|rule| matches!(rule, Index | Edge)), "{index}: {report}");
+        let damaged = if index == "vault_edge_parent" { Derived::Edges } else { Derived::Indexes };
+        assert_eq!(report.derived(), [damaged], "{index}: {report}");
+        let copy = scene().copy();
+        copy.edit(|conn| hollow(conn, index));
+        assert!(super::bitflips::rebuild(&copy.path, scene().anchor, &expected), "{index}");
+    }
+}
+
+/// The look-up by hash is filled when it is used, and not before.
+#[test]
+fn a_look_up_that_lacks_a_hash_or_has_a_stray_one_is_noticed_and_rebuilt() {
+    for damage in [
+        "DELETE FROM vault_lookup WHERE entry % 7 = 3",
+        "UPDATE vault_lookup SET prefix = prefix + 1 WHERE entry % 7 = 3",
+        "UPDATE vault_lookup SET entry = entry + 1 WHERE entry % 40 = 3",
+    ] {
+        let expected = super::bitflips::read(&fine_scene().copy().open()).unwrap();
+        let copy = fine_scene().copy();
+        copy.edit(|conn| sql(conn, damage));
+        let report = copy.open().verify(&[]).unwrap();
+        assert_eq!((rules(&report), report.derived()), (vec![Lookup], vec![Derived::Lookup]), "{damage}: {report}");
+        assert!(super::bitflips::rebuild(&copy.path, fine_scene().anchor, &expected), "{damage}");
     }
 }
 

@@ -65,8 +65,8 @@ fn examine(scene: &Scene, edit: impl FnOnce(&Connection)) -> Result<Findings, St
     copy.edit(edit);
     let vault = Vault::builder().durability(Durability::Fast).open(&copy.path)?;
     Ok(Findings {
-        unanchored: threads::verify(&vault, &[]),
-        anchored: threads::verify(&vault, &[scene.anchor]),
+        unanchored: threads::verify(&copy.path, &[]),
+        anchored: threads::verify(&copy.path, &[scene.anchor]),
         log: WriterLog::verify(vault.backend(), "ledger", "alice"),
     })
 }
@@ -79,8 +79,51 @@ fn run(attacks: &[Attack]) {
 /// What is wrong with the outcome of an attack, if anything is.
 fn complaint(attack: &Attack) -> Option<String> {
     let outcome = judge(&attack.caught, examine(scene::scene(), attack.edit)).and_then(|()| attack.plain.judge());
+    let outcome = outcome.and_then(|()| judge_rebuild(attack));
     outcome.err().map(|complaint| format!("{}: {complaint}", attack.name))
 }
+
+/// What only damages what follows from the entries is rebuilt, and reads as it did; anything else is refused.
+fn judge_rebuild(attack: &Attack) -> Result<(), String> {
+    let scene = scene::scene();
+    let copy = scene.copy();
+    copy.edit(attack.edit);
+    let before = std::fs::read(&copy.path).unwrap();
+    let expected = bitflips::read(&scene.copy().open()).unwrap();
+    let is_rebuilt = bitflips::rebuild(&copy.path, scene.anchor, &expected);
+    expect(is_rebuilt == REBUILT.contains(&attack.name), format!("rebuilt: {is_rebuilt}"))?;
+    expect(is_rebuilt || std::fs::read(&copy.path).unwrap() == before, "refused, and something changed".to_owned())
+}
+
+/// The attacks on derived data alone.
+const REBUILT: &[&str] = &[
+    "a hash of another length",
+    "a negative number",
+    "a size that its peaks do not fit",
+    "add an edge",
+    "add an edge to an entry that is not there",
+    "forget a log's row",
+    "give an entry another entry's shared payload",
+    "give an entry two payloads",
+    "give one entry's edge to another",
+    "move a log to another epoch",
+    "move a log to another stream",
+    "move a log to another tenant",
+    "move a log to another writer",
+    "move an entry to the end of another log",
+    "redirect an edge",
+    "remove an edge",
+    "the Lamport time",
+    "the causal digest",
+    "the hash",
+    "the key of an event id",
+    "the kind of an entry",
+    "the name of a kind",
+    "the number of an entry",
+    "the stored tree head's peaks",
+    "the stored tree head's size",
+    "turn an edge round",
+];
 
 fn judge(caught: &Caught, outcome: Result<Findings, StoreError>) -> Result<(), String> {
     let findings = match (outcome, caught) {

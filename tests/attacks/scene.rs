@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use causal_vault::{Anchor, Durability, Event, EventId, SigningKey, Vault, Writer};
+use causal_vault::{Anchor, Durability, Event, EventId, PayloadDigest, Receipt, SigningKey, Vault, Writer};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -60,6 +60,73 @@ pub(super) fn write_story(vault: &Vault) -> Anchor {
         pay(&acme.named_writer(name).unwrap(), "pay 9 to eve".to_owned());
     }
     vault.tree_head().unwrap().into()
+}
+
+/// A vault in pages of 512 bytes, so that every table and index of a few rows is a tree of several pages.
+///
+/// Forty events of seven writers in twenty logs, with parents, ids of their own and kinds of their own, of which every
+/// hash was looked up; and tenants enough for the table of timelines.
+pub(super) fn fine_scene() -> &'static Scene {
+    static SCENE: OnceLock<Scene> = OnceLock::new();
+    SCENE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agents.vault");
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch("PRAGMA page_size = 512; VACUUM").unwrap();
+        conn.close().unwrap();
+        let vault = Vault::open(&path).unwrap();
+        for tenant in 0..6 {
+            let other = vault.for_tenant(&format!("tenant {tenant}")).unwrap();
+            let alice = other.named_writer("alice").unwrap();
+            alice.commit(Event::raw("note", "theirs").stream("ledger").id(EventId::new())).unwrap();
+        }
+        let mut told: Vec<Receipt> = Vec::new();
+        for n in 0..40_usize {
+            let writer = match n % 7 {
+                0 => vault.writer(SigningKey::from_bytes(&[7; 32])).unwrap(),
+                name => vault.named_writer(&format!("a writer called {name}")).unwrap(),
+            };
+            let payload = vec![b'x'; if n % 9 == 0 { 1100 + n } else { n }];
+            let mut event = Event::raw(format!("a.kind.called.{n}"), payload).stream(format!("stream {}", n % 3));
+            if n % 2 == 0 {
+                event = event.id(EventId::new());
+            }
+            for back in [1, 2, 5].into_iter().filter(|back| *back <= n) {
+                event = event.parent(&told[n - back]);
+            }
+            told.push(writer.commit(event).unwrap());
+        }
+        let anchor = vault.tree_head().unwrap().into();
+        drop(vault);
+        look_everything_up(&Connection::open(&path).unwrap());
+        Scene { bytes: std::fs::read(&path).unwrap(), anchor }
+    })
+}
+
+/// Fills the look-up by hash, as a vault with more than a thousand new events does by itself.
+fn look_everything_up(conn: &Connection) {
+    let timeline: i64 =
+        conn.query_row("SELECT id FROM vault_timeline WHERE tenant = 'default'", [], |row| row.get(0)).unwrap();
+    let mut statement =
+        conn.prepare("SELECT id, hash, payload FROM vault_entry WHERE id >> 40 = ? ORDER BY id").unwrap();
+    let rows = statement.query_map([timeline], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
+    });
+    let prefix = |bytes: &[u8]| i64::from_be_bytes(bytes[..8].try_into().unwrap());
+    let mut last = None;
+    for (id, hash, payload) in rows.unwrap().map(Result::unwrap) {
+        let digest = payload.map(|payload| *PayloadDigest::of(&payload).as_bytes());
+        for key in [Some(hash), digest].into_iter().flatten() {
+            conn.execute(
+                "INSERT INTO vault_lookup VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (timeline, prefix(&key), id),
+            )
+            .unwrap();
+        }
+        last = Some((id, hash));
+    }
+    let (id, hash) = last.unwrap();
+    conn.execute("INSERT INTO vault_lookup_progress VALUES (?, ?, ?)", (timeline, id, hash)).unwrap();
 }
 
 impl Scene {

@@ -1,22 +1,32 @@
 //! Every verification here runs on several threads as well, and says the same.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use causal_vault::{Anchor, Event, Receipt, SigningKey, StoreError, Vault, VerifyReport, Writer};
+use causal_vault::{Anchor, Durability, Event, Receipt, SigningKey, StoreError, Vault, VerifyReport, Writer};
 
 use super::random::edit;
 use super::scene::Copy;
 use crate::suite::{Dice, suite};
 
 /// What one thread says, and with it every number of threads: these divide the history.
-pub(super) fn verify(vault: &Vault, anchors: &[Anchor]) -> Result<VerifyReport, StoreError> {
-    let alone = vault.verify(anchors);
+///
+/// Each opens the file for itself: SQLite refuses some damaged pages only when it first reads them.
+pub(super) fn verify(path: &Path, anchors: &[Anchor]) -> Result<VerifyReport, StoreError> {
+    let verify = |threads| {
+        let vault = Vault::builder().durability(Durability::Fast).open(path)?;
+        vault.verifier().anchors(anchors).threads(threads).run()
+    };
+    let alone = verify(1);
     for threads in [2, 5] {
-        let together = vault.verifier().anchors(anchors).threads(threads).run();
-        // Of several pages that cannot be read, the one that is met first depends on the threads.
-        match (&together, &alone) {
+        match (verify(threads), &alone) {
+            (Ok(together), Ok(alone)) => assert_eq!(together, *alone, "{threads} threads"),
+            // Of several pages that cannot be read, the one that is met first depends on the threads.
             (Err(error), Err(first)) => assert_eq!(error.kind(), first.kind(), "{threads} threads: {error} | {first}"),
-            _ => assert_eq!(together, alone, "{threads} threads"),
+            (together, alone) => {
+                let is_intact = |found: &Result<VerifyReport, _>| found.as_ref().is_ok_and(VerifyReport::is_intact);
+                assert!(!is_intact(&together) && !is_intact(alone), "{threads} threads: {together:?} | {alone:?}");
+            }
         }
     }
     alone
@@ -68,14 +78,70 @@ fn a_random_history_after_random_edits_has_one_report_whatever_the_number_of_thr
         for _ in 0..5 {
             let copy = Copy::of(&bytes);
             copy.edit(|conn| (0..dice.below(4)).for_each(|_| drop(edit(conn, &mut dice))));
-            if let Ok(vault) = Vault::open(&copy.path) {
-                match verify(&vault, &anchors) {
-                    Ok(report) => broken += u32::from(!report.is_intact()),
-                    Err(_) => unreadable += 1,
-                }
+            match verify(&copy.path, &anchors) {
+                Ok(report) => broken += u32::from(!report.is_intact()),
+                Err(_) => unreadable += 1,
             }
         }
     }
     println!("reports of several threads: {broken} broken, {unreadable} unreadable");
     assert!(broken > suite.cases, "{broken} broken, {unreadable} unreadable");
+}
+
+#[test]
+fn what_is_verified_since_any_anchor_and_what_was_before_it_is_the_whole() {
+    let suite = suite("histories cut at anchors", 60, 5_000);
+    let (mut missed, mut found) = (0, 0);
+    for case in 0..suite.cases {
+        let mut dice = suite.dice(case.into());
+        let copy = Copy::of(&[]);
+        let anchors = history(&copy.open(), &mut dice);
+        let whole = copy.open().verify(&anchors).unwrap();
+        for anchor in &anchors {
+            let vault = copy.open();
+            let report = vault.verifier().since(*anchor).run().unwrap();
+            assert!(report.is_intact() && report.since == anchor.size && report.tree == whole.tree, "{report}");
+            let entries: u64 = report.logs.iter().map(|log| log.entries).sum();
+            assert_eq!(entries + anchor.size, whole.tree.size);
+            for log in &report.logs {
+                let same = whole
+                    .logs
+                    .iter()
+                    .find(|all| (&all.stream, all.writer, all.epoch) == (&log.stream, log.writer, log.epoch));
+                assert_eq!(same.map(|all| all.signed), Some(log.signed), "{log:?}");
+            }
+        }
+        // What an edit breaks behind an anchor is found since it.
+        let bytes = std::fs::read(&copy.path).unwrap();
+        let Some(anchor) = anchors.first().filter(|anchor| anchor.size < whole.tree.size) else { continue };
+        for _ in 0..5 {
+            let copy = Copy::of(&bytes);
+            let position = anchor.size + 1 + dice.below(whole.tree.size - anchor.size);
+            let edit = match dice.below(5) {
+                0 => "DELETE FROM vault_entry",
+                1 => "UPDATE vault_entry SET hash = zeroblob(32)",
+                2 => "UPDATE vault_entry SET lamport = lamport + 1",
+                3 => "UPDATE vault_entry SET bytes = substr(bytes, 2)",
+                _ => "UPDATE vault_entry SET seq = seq + 1000",
+            };
+            copy.edit(|conn| {
+                let id = format!("{edit} WHERE id = (1 << 40) + {position}");
+                assert_eq!(conn.execute(&id, []).unwrap(), 1);
+            });
+            let is_intact = copy.open().verifier().since(*anchor).run().is_ok_and(|report| report.is_intact());
+            assert!(!is_intact, "case {case}: {edit} at {position}, since {}", anchor.size);
+            found += 1;
+        }
+        // Whatever a whole verification lets pass, one since an anchor does as well.
+        let copy = Copy::of(&bytes);
+        copy.edit(|conn| drop(edit(conn, &mut dice)));
+        let Ok(vault) = Vault::open(&copy.path) else { continue };
+        let is_intact = |report: Result<VerifyReport, StoreError>| report.is_ok_and(|report| report.is_intact());
+        let is_whole = is_intact(vault.verify(&anchors));
+        let is_since = is_intact(vault.verifier().since(*anchor).run());
+        assert!(is_since || !is_whole, "case {case}");
+        missed += u32::from(is_since && !is_whole);
+    }
+    println!("histories cut at anchors: {found} edits found since, {missed} left for a whole verification");
+    assert!(found > suite.cases, "{found}");
 }

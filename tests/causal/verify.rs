@@ -32,7 +32,7 @@ fn a_stray_row_in_a_log_is_missed_by_no_one() {
                 payload, payload_id FROM vault_entry";
     vault.backend().exec(copy, &[]).unwrap();
     let report = vault.verify(&[]).unwrap();
-    let expected = "sequence: found 2 entries by the index of log 1 in stream \"demo\", expected 1";
+    let expected = "index: found 2 entries by the index of log 1 in stream \"demo\", expected 1";
     assert!(report.to_string().contains(expected), "{report}");
 }
 
@@ -46,5 +46,5 @@ fn an_edge_from_another_tenants_entry_is_noticed() {
     }
     vault.backend().exec("INSERT INTO vault_edge VALUES ((2 << 40) + 1, (1 << 40) + 1)", &[]).unwrap();
     let report = vault.verify(&[]).unwrap();
-    assert!(report.to_string().contains("found 0 edges to parents and 1 to children, expected 0 of each"), "{report}");
+    assert!(report.to_string().contains("edge: found 1 edges to children, expected 0"), "{report}");
 }

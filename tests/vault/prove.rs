@@ -103,7 +103,7 @@ fn a_changed_missing_or_surplus_node_is_found_and_rebuilt() {
         let report = vault.verify(&[head.into()]).unwrap();
         assert!(!report.is_intact(), "{damage}");
         let [broken] = report.breaks.as_slice() else { panic!("{damage}: {report}") };
-        assert_eq!(broken.rule, ChainRule::TreeHead);
+        assert_eq!(broken.rule, ChainRule::Node);
         assert!(broken.to_string().contains("rebuilt"), "{broken}");
         let proof = vault.prove_inclusion(&receipts[900], None);
         assert_eq!(proof.is_ok_and(|proof| proof.verify(&receipts[900].hash, &head)), !breaks, "{damage}");

@@ -1,5 +1,7 @@
 //! `vault_edge`: which entry explicitly follows which, both ways.
 
+use std::ops::ControlFlow;
+
 use super::{Table, int};
 use crate::backend::{Sql, columns};
 use crate::words::Result;
@@ -41,14 +43,66 @@ pub(crate) fn count_children<S: Sql + ?Sized>(sql: &S, parent: u64, to: u64) -> 
     sql.first(statement, &[int(parent), int(to)], |row| columns::counter(row, 0)).map(Option::unwrap_or_default)
 }
 
-/// How many edges lead from the children with ids from `from` to `to`, and how many lead to parents among these ids.
-pub(crate) fn count<S: Sql + ?Sized>(sql: &S, from: u64, to: u64) -> Result<(u64, u64)> {
-    let count = |statement| {
-        let found = sql.first(statement, &[int(from), int(to)], |row| columns::counter(row, 0));
-        found.map(Option::unwrap_or_default)
-    };
-    Ok((
-        count("SELECT count(*) FROM vault_edge WHERE child BETWEEN ? AND ?")?,
-        count("SELECT count(*) FROM vault_edge WHERE parent BETWEEN ? AND ?")?,
-    ))
+/// Fills the table anew with the edges of children outside of the ids from `from` to `to`, as they were.
+pub(crate) fn clear<S: Sql + ?Sized>(sql: &S, from: u64, to: u64) -> Result<()> {
+    let copy = "CREATE TABLE vault_edge_spare AS SELECT child, parent FROM vault_edge WHERE +child NOT BETWEEN ? AND ?";
+    sql.exec(copy, &[int(from), int(to)])?;
+    sql.exec("DELETE FROM vault_edge", &[])?;
+    sql.exec("INSERT INTO vault_edge (child, parent) SELECT child, parent FROM vault_edge_spare", &[])?;
+    sql.exec("DROP TABLE vault_edge_spare", &[]).map(drop)
+}
+
+const WALK_UP: &str = "SELECT child, parent FROM vault_edge WHERE child BETWEEN ? AND ? ORDER BY child, parent";
+const WALK_DOWN: &str = "SELECT parent, child FROM vault_edge WHERE parent BETWEEN ? AND ? ORDER BY parent, child";
+
+/// Shows the edges of the children with ids from `from` to `to`, in the order of the table: child, parent.
+pub(crate) fn walk_up<S: Sql + ?Sized>(
+    sql: &S,
+    from: u64,
+    to: u64,
+    visit: impl FnMut((u64, u64)) -> Result<()>,
+) -> Result<()> {
+    walk(sql, WALK_UP, from, to, visit)
+}
+
+/// Shows the edges to the parents with ids from `from` to `to`, in the order of the index: parent, child.
+pub(crate) fn walk_down<S: Sql + ?Sized>(
+    sql: &S,
+    from: u64,
+    to: u64,
+    visit: impl FnMut((u64, u64)) -> Result<()>,
+) -> Result<()> {
+    walk(sql, WALK_DOWN, from, to, visit)
+}
+
+fn walk<S: Sql + ?Sized>(
+    sql: &S,
+    statement: &str,
+    from: u64,
+    to: u64,
+    mut visit: impl FnMut((u64, u64)) -> Result<()>,
+) -> Result<()> {
+    sql.visit(statement, &[int(from), int(to)], &mut |row| {
+        visit((columns::counter(row, 0)?, columns::counter(row, 1)?))?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{Backend, SqliteBackend};
+
+    #[test]
+    fn each_direction_is_walked_in_its_own_order() {
+        let db = SqliteBackend::in_memory().unwrap();
+        for statement in TABLE.schema {
+            db.exec(statement, &[]).unwrap();
+        }
+        for (statement, expected) in [(WALK_UP, "PRIMARY KEY"), (WALK_DOWN, "INDEX vault_edge_parent")] {
+            let plan = db.query(&format!("EXPLAIN QUERY PLAN {statement}"), &[int(1), int(2)]).unwrap();
+            let plan = format!("{plan:?}");
+            assert!(plan.contains(expected) && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
 }

@@ -8,12 +8,12 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
+use super::row::decode;
+pub(crate) use super::row::{Evidence, Link, NewRow, Row, StoredPayload, id, position, timeline};
 use super::{Table, blob, int};
 use crate::backend::{Sql, Value, ValueRef, columns};
-use crate::causal::entry::EntryV1;
 use crate::causal::event_id;
 use crate::causal::hash::{CausalDigest, EntryHash, causal_hash};
-use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
 
 pub(crate) const TABLE: Table = Table {
@@ -36,106 +36,6 @@ pub(crate) const TABLE: Table = Table {
         "CREATE INDEX vault_entry_event ON vault_entry (event_key) WHERE event_key IS NOT NULL",
     ],
 };
-
-/// Bits of an id that hold the position.
-const POSITION_BITS: u32 = 40;
-
-/// The id of a position, if the timeline has room for it.
-pub(crate) fn id(timeline: u64, position: u64) -> Result<u64> {
-    if position > POSITION_MAX {
-        return Err(StoreError::Limit {
-            what: "the timeline",
-            found: position,
-            limit: POSITION_MAX,
-            unit: "positions",
-        });
-    }
-    Ok(timeline << POSITION_BITS | position)
-}
-
-/// The position in an id.
-pub(crate) fn position(id: u64) -> u64 {
-    id & POSITION_MAX
-}
-
-/// The timeline in an id.
-pub(crate) fn timeline(id: u64) -> u64 {
-    id >> POSITION_BITS
-}
-
-/// A row to be inserted.
-pub(crate) struct NewRow {
-    pub(crate) id: u64,
-    pub(crate) log: i64,
-    pub(crate) seq: u64,
-    /// Where the event's id does not name this position.
-    pub(crate) event_key: Option<i64>,
-    pub(crate) kind: i64,
-    pub(crate) lamport: u64,
-    pub(crate) hash: EntryHash,
-    /// Where there are parents.
-    pub(crate) causal: Option<CausalDigest>,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) signature: Option<[u8; 64]>,
-    pub(crate) payload: StoredPayload<Vec<u8>>,
-}
-
-/// Where a payload stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StoredPayload<B> {
-    /// In the entry's row.
-    Inline(B),
-    /// In a row of its own.
-    Shared(i64),
-    /// Nowhere: there is none.
-    None,
-}
-
-/// A row as it is read, its bytes still the engine's.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row<'a> {
-    pub(crate) id: u64,
-    pub(crate) log: i64,
-    pub(crate) seq: u64,
-    /// Where the event's id does not name this position.
-    pub(crate) event_key: Option<i64>,
-    pub(crate) kind: i64,
-    pub(crate) lamport: u64,
-    pub(crate) hash: EntryHash,
-    pub(crate) causal: Option<CausalDigest>,
-    pub(crate) bytes: &'a [u8],
-    pub(crate) signature: Option<[u8; 64]>,
-    pub(crate) payload: StoredPayload<&'a [u8]>,
-}
-
-fn decode(id: u64, bytes: &[u8]) -> Result<EntryV1<'_>> {
-    EntryV1::decode(bytes).map_err(|error| StoreError::Corrupt {
-        what: format!("the entry at position {}", position(id)),
-        detail: format!("{error}; run verify"),
-    })
-}
-
-impl<'a> Row<'a> {
-    /// What its bytes say. That they do not decode is the store's fault and not the caller's.
-    pub(crate) fn decode(&self) -> Result<EntryV1<'a>> {
-        decode(self.id, self.bytes)
-    }
-
-    /// The causal digest of the entry whose bytes say `stored`.
-    pub(crate) fn causal(&self, stored: &EntryV1<'_>) -> CausalDigest {
-        self.causal.unwrap_or_else(|| causal_hash(&stored.payload_digest, &[]))
-    }
-}
-
-/// What an entry's successors need of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Link {
-    pub(crate) id: u64,
-    pub(crate) seq: u64,
-    pub(crate) lamport: u64,
-    pub(crate) hash: EntryHash,
-    pub(crate) causal: CausalDigest,
-}
 
 macro_rules! select {
     ($tail:literal) => {
@@ -307,18 +207,99 @@ pub(crate) fn scan_log<S: Sql + ?Sized>(
     })
 }
 
-/// How many entries the index over event ids leads to, of those with ids from `from` to `to`.
-pub(crate) fn count_by_event_key<S: Sql + ?Sized>(sql: &S, from: u64, to: u64) -> Result<u64> {
-    // The sign keeps the engine from counting in the table itself.
-    let statement = "SELECT count(*) FROM vault_entry WHERE event_key >= ? AND +id BETWEEN ? AND ?";
-    sql.first(statement, &[Value::Int(i64::MIN), int(from), int(to)], |row| columns::counter(row, 0))
-        .map(Option::unwrap_or_default)
+/// Shows the entries with ids above `after` and up to `to`, and the neighbour of each if it was sought and found.
+///
+/// Entries are neighbours two and two, 2 and 3, 4 and 5. Each is sought from the root of the table's tree: the engine
+/// takes no short cut from one id to the next, as the ids come in the order 3, 2, 5, 4.
+pub(crate) fn scan_and_seek<S: Sql + ?Sized>(
+    sql: &S,
+    after: u64,
+    to: u64,
+    mut visit: impl FnMut(Row<'_>, Option<u64>) -> Result<()>,
+) -> Result<()> {
+    sql.visit(SCAN_AND_SEEK, &[int(after), int(to)], &mut |cells| {
+        visit(row(cells)?, columns::optional(cells, 12, columns::counter)?)?;
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
-/// How many entries the index over logs leads to in this one.
-pub(crate) fn count_in_log<S: Sql + ?Sized>(sql: &S, log: i64) -> Result<u64> {
-    sql.first("SELECT count(*) FROM vault_entry WHERE log = ?", &[Value::Int(log)], |row| columns::counter(row, 0))
-        .map(Option::unwrap_or_default)
+const SCAN_AND_SEEK: &str = "SELECT e.id, e.log, e.seq, e.event_key, e.kind, e.lamport, e.hash, e.causal, e.bytes, \
+     e.signature, e.payload, e.payload_id, n.id FROM vault_entry e \
+     LEFT JOIN vault_entry n ON n.id = (e.id | 1) - (e.id & 1) WHERE e.id > ? AND e.id <= ? ORDER BY e.id";
+
+/// Whether the entry with this id is found by it.
+pub(crate) fn is_at<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<bool> {
+    sql.first("SELECT 1 FROM vault_entry WHERE id = ?", &[int(id)], |_| Ok(())).map(|found| found.is_some())
+}
+
+const WALK_LOG: &str = "SELECT log, seq, id FROM vault_entry WHERE log = ? AND seq >= ? ORDER BY seq";
+
+/// Shows what the index over logs says of one, in its order: log, sequence number, id.
+pub(crate) fn walk_log<S: Sql + ?Sized>(
+    sql: &S,
+    log: i64,
+    from: u64,
+    mut visit: impl FnMut((i64, u64, u64)) -> Result<()>,
+) -> Result<()> {
+    sql.visit(WALK_LOG, &[Value::Int(log), int(from)], &mut |row| {
+        visit((columns::int(row, 0)?, columns::counter(row, 1)?, columns::counter(row, 2)?))?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Whether the index over event ids leads from this key to the entry.
+pub(crate) fn has_event_key<S: Sql + ?Sized>(sql: &S, event_key: i64, id: u64) -> Result<bool> {
+    let statement = "SELECT 1 FROM vault_entry WHERE event_key = ? AND +id = ?";
+    sql.first(statement, &[Value::Int(event_key), int(id)], |_| Ok(())).map(|found| found.is_some())
+}
+
+const WALK_EVENT_KEYS: &str =
+    "SELECT event_key, id FROM vault_entry WHERE event_key IS NOT NULL ORDER BY event_key, id";
+
+/// Shows the whole index over event ids, of every timeline, in its order.
+pub(crate) fn walk_event_keys<S: Sql + ?Sized>(sql: &S, mut visit: impl FnMut((i64, u64)) -> Result<()>) -> Result<()> {
+    sql.visit(WALK_EVENT_KEYS, &[], &mut |row| {
+        visit((columns::int(row, 0)?, columns::counter(row, 1)?))?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Moves every row out of the table, in the order in which a scan shows them, so that it can be filled anew; rows outside
+/// of the ids from `from` to `to` are put back as they were.
+pub(crate) fn move_out<S: Sql + ?Sized>(sql: &S, from: u64, to: u64) -> Result<()> {
+    sql.exec("CREATE TABLE vault_entry_spare AS SELECT * FROM vault_entry ORDER BY rowid", &[])?;
+    sql.exec("DELETE FROM vault_entry", &[])?;
+    let back = "INSERT INTO vault_entry SELECT * FROM vault_entry_spare WHERE id NOT BETWEEN ? AND ?";
+    sql.exec(back, &[int(from), int(to)]).map(drop)
+}
+
+/// Shows the rows with these ids that were moved out.
+pub(crate) fn moved<S: Sql + ?Sized>(
+    sql: &S,
+    from: u64,
+    to: u64,
+    mut visit: impl FnMut(Evidence<'_>) -> Result<()>,
+) -> Result<()> {
+    let statement = "SELECT id, bytes, signature, payload FROM vault_entry_spare WHERE id BETWEEN ? AND ?";
+    sql.visit(statement, &[int(from), int(to)], &mut |cells| {
+        visit(Evidence {
+            id: columns::counter(cells, 0)?,
+            bytes: columns::blob(cells, 1)?,
+            signature: columns::optional(cells, 2, columns::array)?,
+            payload: columns::optional(cells, 3, columns::blob)?,
+        })?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// The number of the log that the column of a row that was moved out names.
+pub(crate) fn moved_log<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<Option<i64>> {
+    sql.first("SELECT log FROM vault_entry_spare WHERE id = ?", &[int(id)], |row| columns::int(row, 0))
+}
+
+/// Ends what [`move_out`] began.
+pub(crate) fn end_move<S: Sql + ?Sized>(sql: &S) -> Result<()> {
+    sql.exec("DROP TABLE vault_entry_spare", &[]).map(drop)
 }
 
 fn row<'a>(cells: &[ValueRef<'a>]) -> Result<Row<'a>> {
@@ -371,4 +352,27 @@ pub(crate) fn first_seq_after<S: Sql + ?Sized>(sql: &S, log: i64, after: u64) ->
         }
     }
     Ok(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{Backend, SqliteBackend};
+
+    #[test]
+    fn indexes_are_walked_by_themselves_and_neighbours_are_sought() {
+        let db = SqliteBackend::in_memory().unwrap();
+        for statement in TABLE.schema {
+            db.exec(statement, &[]).unwrap();
+        }
+        for (sql, params, expected) in [
+            (WALK_LOG, 2, "COVERING INDEX sqlite_autoindex_vault_entry_1"),
+            (WALK_EVENT_KEYS, 0, "COVERING INDEX vault_entry_event"),
+            (SCAN_AND_SEEK, 2, "SEARCH n USING INTEGER PRIMARY KEY"),
+        ] {
+            let params = vec![int(1); params];
+            let plan = format!("{:?}", db.query(&format!("EXPLAIN QUERY PLAN {sql}"), &params).unwrap());
+            assert!(plan.contains(expected) && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
 }

@@ -75,6 +75,62 @@ pub(crate) fn select<S: Sql + ?Sized>(
     sql.all(&format!("{ALL}{filter} ORDER BY id"), &params, row)
 }
 
+/// Every log of a timeline that a scan of the rows shows, whatever an index says.
+pub(crate) fn by_rows<S: Sql + ?Sized>(sql: &S, timeline: u64) -> Result<Vec<Log>> {
+    let statement = "SELECT id, timeline, stream, writer, epoch FROM vault_log WHERE +timeline = ? ORDER BY id";
+    sql.all(statement, &[int(timeline)], row)
+}
+
+/// Fills the table anew: the logs of other timelines as they were, and these.
+pub(crate) fn replace<S: Sql + ?Sized>(sql: &S, timeline: u64, logs: &[Log]) -> Result<()> {
+    sql.exec("CREATE TABLE vault_log_spare AS SELECT * FROM vault_log WHERE +timeline <> ?", &[int(timeline)])?;
+    sql.exec("DELETE FROM vault_log", &[])?;
+    sql.exec("INSERT INTO vault_log SELECT * FROM vault_log_spare", &[])?;
+    sql.exec("DROP TABLE vault_log_spare", &[])?;
+    logs.iter().try_for_each(|log| {
+        sql.exec_one(
+            TABLE.name,
+            "INSERT INTO vault_log (id, timeline, stream, writer, epoch) VALUES (?, ?, ?, ?, ?)",
+            &[
+                Value::Int(log.id),
+                int(log.timeline),
+                text(&log.stream),
+                Value::Int(log.writer),
+                Value::Int(log.epoch.into()),
+            ],
+        )
+    })
+}
+
+/// A number that no log has.
+pub(crate) fn unused<S: Sql + ?Sized>(sql: &S) -> Result<i64> {
+    let found = sql.first("SELECT max(id) FROM vault_log", &[], |row| columns::optional(row, 0, columns::int))?;
+    Ok(found.flatten().map_or(1, |last| last.saturating_add(1)))
+}
+
+/// Whether a log of another timeline has this number.
+pub(crate) fn is_others<S: Sql + ?Sized>(sql: &S, id: i64, timeline: u64) -> Result<bool> {
+    let statement = "SELECT 1 FROM vault_log WHERE +id = ? AND +timeline <> ?";
+    sql.first(statement, &[Value::Int(id), int(timeline)], |_| Ok(())).map(|found| found.is_some())
+}
+
+const BY_NAME: &str = "SELECT id, timeline, stream, writer, epoch FROM vault_log WHERE timeline = ? \
+     ORDER BY timeline, stream, writer, epoch";
+
+/// The logs of a timeline as the index over their names has them, in its order.
+pub(crate) fn by_name<S: Sql + ?Sized>(sql: &S, timeline: u64) -> Result<Vec<Log>> {
+    sql.all(BY_NAME, &[int(timeline)], row)
+}
+
+const BY_WRITER: &str = "SELECT timeline, writer, id FROM vault_log WHERE timeline = ? ORDER BY timeline, writer, id";
+
+/// Timeline, writer and number of the logs of a timeline as the index over writers has them, in its order.
+pub(crate) fn by_writer<S: Sql + ?Sized>(sql: &S, timeline: u64) -> Result<Vec<(u64, i64, i64)>> {
+    sql.all(BY_WRITER, &[int(timeline)], |row| {
+        Ok((columns::counter(row, 0)?, columns::int(row, 1)?, columns::int(row, 2)?))
+    })
+}
+
 fn row(row: &[ValueRef<'_>]) -> Result<Log> {
     Ok(Log {
         id: columns::int(row, 0)?,
@@ -88,4 +144,24 @@ fn row(row: &[ValueRef<'_>]) -> Result<Log> {
 fn epoch(row: &[ValueRef<'_>], index: usize) -> Result<u32> {
     let found = columns::int(row, index)?;
     u32::try_from(found).map_err(|_| StoreError::MalformedRow(format!("epoch {found} is not a 32-bit counter")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{Backend, SqliteBackend};
+
+    #[test]
+    fn each_index_is_read_by_itself() {
+        let db = SqliteBackend::in_memory().unwrap();
+        for statement in TABLE.schema {
+            db.exec(statement, &[]).unwrap();
+        }
+        for (statement, expected) in
+            [(BY_NAME, "COVERING INDEX sqlite_autoindex_vault_log_1"), (BY_WRITER, "COVERING INDEX vault_log_writer")]
+        {
+            let plan = format!("{:?}", db.query(&format!("EXPLAIN QUERY PLAN {statement}"), &[int(1)]).unwrap());
+            assert!(plan.contains(expected) && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
 }

@@ -9,6 +9,7 @@
 //! vault_entry      the entries: id = timeline << 40 | position
 //! vault_edge       who follows whom, explicitly
 //! vault_node       the roots of complete tiles of the Merkle tree, for proofs
+//! vault_lookup     where something with a bare hash may stand, for those who look
 //! vault_payload    payloads too large to stand in the entry's row, once for each digest and tenant
 //! ```
 //!
@@ -19,9 +20,11 @@ pub(crate) mod edge;
 pub(crate) mod entry;
 pub(crate) mod kind;
 pub(crate) mod log;
+pub(crate) mod lookup;
 pub(crate) mod node;
 pub(crate) mod payload;
 pub(crate) mod realm;
+mod row;
 pub(crate) mod timeline;
 pub(crate) mod writer;
 

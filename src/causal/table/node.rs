@@ -8,7 +8,7 @@ use super::timeline::Timeline;
 use super::{Table, blob, int};
 use crate::backend::{Sql, columns};
 use crate::causal::merkle::Frontier;
-use crate::causal::path::STEP;
+use crate::causal::path::{self, STEP};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
 
@@ -79,6 +79,11 @@ pub(crate) fn read<S: Sql + ?Sized>(sql: &S, timeline: u64, level: u32, from: u6
     Ok(hashes)
 }
 
+/// The tree over the first `size` entries of a timeline, read from its nodes.
+pub(crate) fn frontier<S: Sql + ?Sized>(sql: &S, timeline: u64, size: u64) -> Result<Frontier> {
+    path::frontier(size, &mut |level, from, to| read(sql, timeline, level, from, to))
+}
+
 /// Computes a timeline's nodes anew from the hashes of its entries and returns how many there are. Entries that do not
 /// give the stored tree head are an error, and nothing is changed.
 pub(crate) fn rebuild<S: Sql + ?Sized>(sql: &S, timeline: &Timeline) -> Result<usize> {
@@ -104,6 +109,18 @@ pub(crate) fn rebuild<S: Sql + ?Sized>(sql: &S, timeline: &Timeline) -> Result<u
     sql.exec("DELETE FROM vault_node WHERE timeline = ?", &[int(timeline.id)])?;
     nodes.iter().try_for_each(|node| insert(sql, timeline.id, node))?;
     Ok(nodes.len())
+}
+
+/// Fills the table anew with the nodes of other timelines, as they were.
+pub(crate) fn clear<S: Sql + ?Sized>(sql: &S, timeline: u64) -> Result<()> {
+    let copy =
+        "CREATE TABLE vault_node_spare AS SELECT timeline, level, number, hash FROM vault_node WHERE +timeline <> ?";
+    sql.exec(copy, &[int(timeline)])?;
+    sql.exec("DELETE FROM vault_node", &[])?;
+    let back = "INSERT INTO vault_node (timeline, level, number, hash) \
+                SELECT timeline, level, number, hash FROM vault_node_spare";
+    sql.exec(back, &[])?;
+    sql.exec("DROP TABLE vault_node_spare", &[]).map(drop)
 }
 
 /// Compares the kept nodes with those that the entries give, while these are read.
@@ -138,7 +155,12 @@ impl Check {
         })
     }
 
-    /// The first node that is wrong or too many: what was found and what was expected.
+    /// The first node that was wrong: what was found and what was expected.
+    pub(crate) fn wrong(&self) -> Option<(String, String)> {
+        self.wrong.clone()
+    }
+
+    /// The first node that is wrong or too many, where all were looked at.
     pub(crate) fn finish<S: Sql + ?Sized>(&self, sql: &S) -> Result<Option<(String, String)>> {
         let stored = sql.first("SELECT count(*) FROM vault_node WHERE timeline = ?", &[int(self.timeline)], |row| {
             columns::counter(row, 0)

@@ -62,28 +62,56 @@ pub(crate) fn digest<S: Sql + ?Sized>(sql: &S, tenant: u64, id: i64) -> Result<O
     })
 }
 
-/// In the order of the rows themselves: by way of the index, every byte would pass through a temporary file to be sorted.
-const SCAN: &str = "SELECT id, digest, bytes FROM vault_payload WHERE +tenant = ? ORDER BY id";
+/// A stored payload.
+pub(crate) struct Payload {
+    pub(crate) id: i64,
+    prefix: i64,
+    pub(crate) digest: PayloadDigest,
+    /// The digest of its bytes.
+    pub(crate) computed: PayloadDigest,
+}
 
-/// Shows every payload of a tenant.
+impl Payload {
+    /// Whether the index has it where it is sought.
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.prefix == prefix(self.digest.as_bytes())
+    }
+}
+
+/// In the order of the rows themselves: by way of the index, every byte would pass through a temporary file to be sorted.
+const SCAN: &str = "SELECT id, prefix, digest, bytes FROM vault_payload WHERE +tenant = ? ORDER BY id";
+
+/// Shows the bytes of every payload of a tenant.
 pub(crate) fn visit<S: Sql + ?Sized>(sql: &S, tenant: u64, mut visit: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     sql.visit(SCAN, &[int(tenant)], &mut |row| {
-        visit(columns::blob(row, 2)?)?;
+        visit(columns::blob(row, 3)?)?;
         Ok(ControlFlow::Continue(()))
     })
 }
 
-/// Shows every payload of a tenant: its number, its digest and the digest of its bytes.
-pub(crate) fn scan<S: Sql + ?Sized>(
-    sql: &S,
-    tenant: u64,
-    mut visit: impl FnMut(i64, PayloadDigest, PayloadDigest) -> Result<()>,
-) -> Result<()> {
+/// Shows every payload of a tenant.
+pub(crate) fn scan<S: Sql + ?Sized>(sql: &S, tenant: u64, mut visit: impl FnMut(Payload) -> Result<()>) -> Result<()> {
     sql.visit(SCAN, &[int(tenant)], &mut |row| {
-        let digest = PayloadDigest::from_bytes(columns::array(row, 1)?);
-        visit(columns::int(row, 0)?, digest, PayloadDigest::of(columns::blob(row, 2)?))?;
+        visit(Payload {
+            id: columns::int(row, 0)?,
+            prefix: columns::int(row, 1)?,
+            digest: PayloadDigest::from_bytes(columns::array(row, 2)?),
+            computed: PayloadDigest::of(columns::blob(row, 3)?),
+        })?;
         Ok(ControlFlow::Continue(()))
     })
+}
+
+/// Stores where the index has a payload, from its digest.
+pub(crate) fn reindex<S: Sql + ?Sized>(sql: &S, id: i64, digest: &PayloadDigest) -> Result<()> {
+    let statement = "UPDATE vault_payload SET prefix = ? WHERE id = ?";
+    sql.exec_one(TABLE.name, statement, &[Value::Int(prefix(digest.as_bytes())), Value::Int(id)])
+}
+
+/// How many of a tenant's payloads the index leads to.
+pub(crate) fn indexed<S: Sql + ?Sized>(sql: &S, tenant: u64) -> Result<u64> {
+    sql.first("SELECT count(*) FROM vault_payload WHERE tenant = ?", &[int(tenant)], |row| columns::counter(row, 0))
+        .map(Option::unwrap_or_default)
 }
 
 #[cfg(test)]

@@ -50,6 +50,32 @@ fn id(row: &[ValueRef<'_>]) -> Result<u64> {
     Ok(id)
 }
 
+/// The timelines that have this name by their rows, and not by the index: one, or none. Their trees are read anew.
+pub(crate) fn by_rows<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Vec<Timeline>> {
+    sql.all(BY_ROWS, &[text(tenant), text(name)], row)
+}
+
+const BY_ROWS: &str = "SELECT id, size, peaks FROM vault_timeline WHERE +tenant = ? AND +name = ? ORDER BY id";
+
+/// The number of the one timeline that has this name by its row, whatever stands in it besides.
+pub(crate) fn number<S: Sql + ?Sized>(sql: &S, tenant: &str, name: &str) -> Result<Option<u64>> {
+    sql.first("SELECT id FROM vault_timeline WHERE +tenant = ? AND +name = ?", &[text(tenant), text(name)], id)
+}
+
+/// Stores a tree whatever stands there.
+pub(crate) fn replace<S: Sql + ?Sized>(sql: &S, timeline: &Timeline) -> Result<()> {
+    sql.exec_one(
+        TABLE.name,
+        "UPDATE vault_timeline SET size = ?, peaks = ? WHERE id = ?",
+        &[int(timeline.tree.size()), blob(&timeline.tree.to_bytes()), int(timeline.id)],
+    )
+}
+
+/// The timeline with this number.
+pub(crate) fn read<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<Option<Timeline>> {
+    sql.first("SELECT id, size, peaks FROM vault_timeline WHERE id = ?", &[int(id)], row)
+}
+
 /// Every tenant's timelines.
 pub(crate) fn all<S: Sql + ?Sized>(sql: &S) -> Result<Vec<Timeline>> {
     sql.all("SELECT id, size, peaks FROM vault_timeline ORDER BY id", &[], row)

@@ -43,6 +43,20 @@ pub(crate) fn read<S: Sql + ?Sized>(sql: &S, id: i64) -> Result<Option<(Fingerpr
     sql.first("SELECT writer, name, public_key FROM vault_writer WHERE id = ?", &[Value::Int(id)], row)
 }
 
+/// Every writer: the number of its row, what it claims to be and who it is.
+pub(crate) fn all<S: Sql + ?Sized>(sql: &S) -> Result<Vec<(i64, Fingerprint, Identity)>> {
+    sql.all("SELECT writer, name, public_key, id FROM vault_writer ORDER BY id", &[], |cells| {
+        let (claimed, identity) = row(cells)?;
+        Ok((columns::int(cells, 3)?, claimed, identity))
+    })
+}
+
+/// Stores what follows from a writer's name or key.
+pub(crate) fn claim<S: Sql + ?Sized>(sql: &S, id: i64, writer: &Fingerprint) -> Result<()> {
+    let statement = "UPDATE vault_writer SET writer = ? WHERE id = ?";
+    sql.exec_one(TABLE.name, statement, &[blob(writer.as_bytes()), Value::Int(id)])
+}
+
 fn row(row: &[ValueRef<'_>]) -> Result<(Fingerprint, Identity)> {
     let claimed = Fingerprint::from_bytes(columns::array(row, 0)?);
     let identity = match columns::optional(row, 1, columns::text)? {

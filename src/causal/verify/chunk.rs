@@ -1,8 +1,8 @@
 //! A range of positions, checked apart from the others.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
+use super::indexes::Expected;
 use super::rules::Rules;
 use super::run::Run;
 use crate::backend::Transaction;
@@ -27,10 +27,8 @@ pub(super) struct Chunk {
     pub(super) gap: Option<(u64, u64)>,
     /// Each log's rows, in the order in which the logs appear.
     pub(super) runs: Vec<(i64, Run)>,
-    /// Parents that the entries name.
-    pub(super) edges: u64,
-    /// Entries that are in the index over event ids.
-    pub(super) keys: u64,
+    /// What look-ups must find of them.
+    pub(super) expected: Expected,
 }
 
 impl Chunk {
@@ -38,8 +36,16 @@ impl Chunk {
     pub(super) fn read(tx: &dyn Transaction, rules: &mut Rules<'_>, span: Span) -> (Self, Result<()>) {
         let mut chunk = Self::default();
         let mut places = BTreeMap::<i64, usize>::new();
-        let outcome = entry::scan(tx, span.after, span.to, |row| {
-            let single = rules.check(&row)?;
+        let (since, last) = (rules.brief().since, rules.brief().last);
+        let outcome = entry::scan_and_seek(tx, span.after, span.to, |row, neighbour| {
+            let mut single = rules.check(&row)?;
+            let (hasher, expected) = (&rules.brief().hasher, &mut chunk.expected);
+            single.run.index.add(hasher, (row.log, row.seq, row.id));
+            if let Some(key) = row.event_key {
+                expected.keys.add(hasher, (key, row.id));
+            }
+            expected.join(single.expected);
+            expected.sought += u64::from(neighbour.is_some_and(|id| id > since && id <= last));
             if chunk.leaves.is_empty() {
                 chunk.first = row.id;
             }
@@ -48,14 +54,12 @@ impl Chunk {
                 chunk.gap = Some((row.id, next));
             }
             chunk.leaves.push(*row.hash.as_bytes());
-            chunk.edges += single.parents;
-            chunk.keys += u64::from(row.event_key.is_some());
             let place = *places.entry(row.log).or_insert(chunk.runs.len());
             match chunk.runs.get_mut(place) {
                 Some((_, run)) => run.join(single.run),
                 None => chunk.runs.push((row.log, single.run)),
             }
-            Ok(ControlFlow::Continue(()))
+            Ok(())
         });
         (chunk, outcome)
     }

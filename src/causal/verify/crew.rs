@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::chunk::{Chunk, Span};
-use super::rules::Rules;
+use super::rules::{Brief, Rules};
 use crate::backend::{Access, Backend, Transaction};
 use crate::causal::table::entry;
 use crate::words::Result;
@@ -30,7 +30,8 @@ struct State {
 }
 
 enum Done {
-    Checked(Chunk),
+    /// What was found, up to where it could not be read.
+    Checked(Chunk, Result<()>),
     /// The helper could not read it.
     Returned(Span),
 }
@@ -40,7 +41,7 @@ struct Share<'c> {
     crew: &'c Crew,
     number: u64,
     span: Span,
-    chunk: Option<Chunk>,
+    done: Option<(Chunk, Result<()>)>,
 }
 
 /// Ends the work of the helpers when it is dropped.
@@ -57,10 +58,10 @@ impl Crew {
     }
 
     /// Checks chunks, as a helper, until there are none left.
-    pub(super) fn help(&self, db: &dyn Backend, tenant: &str) -> Result<()> {
+    pub(super) fn help(&self, db: &dyn Backend, brief: &Brief<'_>) -> Result<()> {
         let tx = db.begin(Access::Read)?;
         // Reads before it takes anything upon itself: whoever has to wait for the database keeps nobody waiting.
-        let mut rules = Rules::open(&*tx, tenant)?;
+        let mut rules = Rules::open(&*tx, brief)?;
         loop {
             let mut state = self.state.lock();
             while !self.may_begin(&state) && !state.stopped {
@@ -85,7 +86,7 @@ impl Crew {
             let wanted = state.taken_up;
             if let Some(done) = state.done.remove(&wanted) {
                 let (chunk, outcome) = MutexGuard::unlocked(&mut state, || match done {
-                    Done::Checked(chunk) => (chunk, Ok(())),
+                    Done::Checked(chunk, outcome) => (chunk, outcome),
                     Done::Returned(span) => Chunk::read(tx, rules, span),
                 });
                 MutexGuard::unlocked(&mut state, || take_up(rules, chunk))?;
@@ -97,8 +98,7 @@ impl Crew {
             if self.may_begin(&state)
                 && let Some(share) = self.begin(&mut state, tx)?
             {
-                // One that it cannot read either is returned, and read again when its turn comes.
-                let _ = MutexGuard::unlocked(&mut state, || share.check(tx, rules));
+                MutexGuard::unlocked(&mut state, || share.settle(tx, rules));
                 continue;
             }
             if state.begun == state.taken_up {
@@ -125,7 +125,7 @@ impl Crew {
         let number = state.begun;
         state.left.after = span.to;
         state.begun += 1;
-        Ok(Some(Share { crew: self, number, span, chunk: None }))
+        Ok(Some(Share { crew: self, number, span, done: None }))
     }
 }
 
@@ -133,14 +133,20 @@ impl Share<'_> {
     fn check(mut self, tx: &dyn Transaction, rules: &mut Rules<'_>) -> Result<()> {
         let (chunk, outcome) = Chunk::read(tx, rules, self.span);
         outcome?;
-        self.chunk = Some(chunk);
+        self.done = Some((chunk, Ok(())));
         Ok(())
+    }
+
+    /// As the thread that asked, whose word is the last: a damaged page may be refused only when it is first read.
+    fn settle(mut self, tx: &dyn Transaction, rules: &mut Rules<'_>) {
+        self.done = Some(Chunk::read(tx, rules, self.span));
     }
 }
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        let done = self.chunk.take().map_or(Done::Returned(self.span), Done::Checked);
+        let checked = self.done.take().map(|(chunk, outcome)| Done::Checked(chunk, outcome));
+        let done = checked.unwrap_or(Done::Returned(self.span));
         self.crew.state.lock().done.insert(self.number, done);
         self.crew.changed.notify_all();
     }

@@ -13,7 +13,7 @@ use crate::words::{ChainRule, Result};
 #[derive(Default)]
 pub(super) struct Logs {
     runs: BTreeMap<i64, Run>,
-    order: Vec<i64>,
+    order: Vec<(i64, u64)>,
 }
 
 impl Logs {
@@ -22,13 +22,19 @@ impl Logs {
         let run = match self.runs.entry(log) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
-                let genesis = rules.genesis(log)?;
-                self.order.push(log);
-                unknown.insert(genesis)
+                let before = rules.before(log, next.first_seq())?;
+                let first = next.first_seq().unwrap_or(1);
+                self.order.push((log, first));
+                unknown.insert(before)
             }
         };
         run.join(next);
         Ok(run)
+    }
+
+    /// The logs that entries name, and the first sequence number in each.
+    pub(super) fn firsts(&self) -> impl Iterator<Item = (i64, u64)> {
+        self.order.iter().copied()
     }
 
     pub(super) fn run(&self, log: i64) -> Option<&Run> {
@@ -37,7 +43,7 @@ impl Logs {
 
     /// The verdicts, where an anchor covers the positions up to `anchored`.
     pub(super) fn report(mut self, rules: &mut Rules<'_>, anchored: u64) -> Result<Vec<LogReport>> {
-        let runs = self.order.iter().filter_map(|log| self.runs.remove(log).map(|run| (*log, run)));
+        let runs = self.order.iter().filter_map(|(log, _)| self.runs.remove(log).map(|run| (*log, run)));
         runs.map(|(log, run)| Ok(report(rules.log(log)?, run, anchored))).collect()
     }
 }

@@ -7,28 +7,32 @@
 //! chunk     both, of every row in a span              ┘
 //! crew      who checks which chunk
 //! logs      the runs of all chunks, joined            ┐
-//! timeline  tree, positions, indexes, payloads        │ in order, on the thread that asked
+//! timeline  tree and positions                        │ in order, on the thread that asked
+//! indexes   whether look-ups find the rows            │
 //! tail      what the anchors say                      ┘
 //! ```
 
 mod chunk;
 mod crew;
+mod indexes;
 mod logs;
+mod plan;
 mod report;
 mod rules;
 mod run;
 mod standing;
 pub(crate) mod tail;
+mod tally;
 mod timeline;
 mod verifier;
 
 use std::ops::ControlFlow;
 
-pub use report::{Anchor, Break, LogReport, LogVerdict, TailVerdict, VerifyReport};
+pub use report::{Anchor, Break, Derived, LogReport, LogVerdict, TailVerdict, VerifyReport};
 pub use verifier::Verifier;
 
 use self::logs::Logs;
-use self::rules::{Log, Rules};
+use self::rules::{Brief, Log, Rules};
 use super::table::entry;
 use crate::backend::{Access, Backend, Transaction};
 use crate::words::{Result, StoreError};
@@ -36,7 +40,8 @@ use crate::words::{Result, StoreError};
 /// Checks one log by itself; the first rule that does not hold is the error.
 pub(crate) fn log(db: &dyn Backend, tenant: &str, log: i64) -> Result<()> {
     let tx = db.begin(Access::Read)?;
-    let (mut rules, mut logs) = (Rules::open(&*tx, tenant)?, Logs::default());
+    let brief = Brief::of(tenant);
+    let (mut rules, mut logs) = (Rules::open(&*tx, &brief)?, Logs::default());
     entry::scan_log(&*tx, log, 1, |row| {
         let single = rules.check(&row)?;
         let shared = rules.check_shared_payload(&row)?;
@@ -54,7 +59,8 @@ pub(crate) fn log(db: &dyn Backend, tenant: &str, log: i64) -> Result<()> {
 /// The first rule that one of the rows with ids above `after` and up to `to` breaks by itself, in a transaction that has
 /// stored them and may still be dropped.
 pub(crate) fn first_break(tx: &dyn Transaction, tenant: &str, after: u64, to: u64) -> Result<Option<Break>> {
-    let (mut rules, mut broken) = (Rules::open(tx, tenant)?, None);
+    let brief = Brief::of(tenant);
+    let (mut rules, mut broken) = (Rules::open(tx, &brief)?, None);
     entry::scan(tx, after, to, |row| {
         let single = rules.check(&row)?;
         let shared = rules.check_shared_payload(&row)?;

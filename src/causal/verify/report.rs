@@ -1,5 +1,6 @@
 //! What verification can say, and no more than that.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -168,6 +169,55 @@ pub enum TailVerdict {
     Unanchored,
 }
 
+/// Something that is kept beside the entries' bytes and follows from them.
+///
+/// ```
+/// use causal_vault::{Derived, Event, Vault};
+///
+/// let vault = Vault::in_memory()?;
+/// vault.named_writer("alice")?.commit(Event::raw("note", b"one").stream("demo"))?;
+/// vault.backend().exec("UPDATE vault_entry SET lamport = 7", &[])?;
+/// assert_eq!(vault.verify(&[])?.derived(), [Derived::Columns]);
+/// assert!(vault.rebuild(&[])?.is_intact());
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Derived {
+    /// The columns of entries, with the tables of logs and kinds that they point to.
+    Columns,
+    /// The edges between entries and their parents.
+    Edges,
+    /// The engine's indexes and the trees that its tables are.
+    Indexes,
+    /// The look-up by bare hash.
+    Lookup,
+    /// The kept nodes of the Merkle tree.
+    Nodes,
+    /// The stored tree head. It also tells that entries were cut off, so that it is rebuilt only where an anchor says that
+    /// none were.
+    TreeHead,
+}
+
+impl Derived {
+    /// What may be at fault where this rule does not hold, if that can be built anew.
+    fn behind(rule: ChainRule) -> Option<Self> {
+        match rule {
+            ChainRule::CausalDigest
+            | ChainRule::Column
+            | ChainRule::EntryHash
+            | ChainRule::Scope
+            | ChainRule::WriterIdentity => Some(Self::Columns),
+            ChainRule::Edge => Some(Self::Edges),
+            ChainRule::Index => Some(Self::Indexes),
+            ChainRule::Lookup => Some(Self::Lookup),
+            ChainRule::Node => Some(Self::Nodes),
+            ChainRule::TreeHead => Some(Self::TreeHead),
+            _ => None,
+        }
+    }
+}
+
 /// What verification found.
 ///
 /// ```
@@ -183,6 +233,9 @@ pub enum TailVerdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct VerifyReport {
+    /// The position behind which entries were checked: 0, or the size of the anchor that an
+    /// [incremental](crate::Verifier::since) verification began with. Of what stands before it, nothing is said.
+    pub since: u64,
     /// The tree over the entries that are there.
     pub tree: TreeHead,
     /// Each log.
@@ -195,7 +248,31 @@ pub struct VerifyReport {
 
 impl VerifyReport {
     pub(super) fn new(logs: Vec<LogReport>, breaks: Vec<Break>, tree: TreeHead, tail: TailVerdict) -> Self {
-        Self { tree, logs, breaks, tail }
+        Self { since: 0, tree, logs, breaks, tail }
+    }
+
+    /// Where the anchor that it was to begin with is contradicted, and nothing was checked.
+    pub(super) fn of_nothing(since: u64, tree: TreeHead, tail: TailVerdict) -> Self {
+        Self { since, ..Self::new(Vec::new(), Vec::new(), tree, tail) }
+    }
+
+    /// What of the things that are wrong can be [rebuilt](crate::Vault::rebuild) from the entries, if these are right:
+    /// each once, in alphabetical order. Of each log only the first break is known.
+    ///
+    /// ```
+    /// use causal_vault::Vault;
+    ///
+    /// assert!(Vault::in_memory()?.verify(&[])?.derived().is_empty());
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn derived(&self) -> Vec<Derived> {
+        let in_logs = self.logs.iter().filter_map(|log| match &log.verdict {
+            LogVerdict::Broken(broken) => Some(broken),
+            _ => None,
+        });
+        let found: BTreeSet<Derived> =
+            in_logs.chain(&self.breaks).filter_map(|broken| Derived::behind(broken.rule)).collect();
+        found.into_iter().collect()
     }
 
     /// Whether every rule holds and no anchor is contradicted. It does not mean signed, or anchored: read the verdicts.
@@ -217,6 +294,9 @@ impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.is_intact() { "intact" } else { "BROKEN" };
         write!(f, "{verdict}: {} entries in {} logs", self.tree.size, self.logs.len())?;
+        if self.since > 0 {
+            write!(f, ", checked from {} on", self.since + 1)?;
+        }
         match self.tail {
             TailVerdict::Consistent { anchored } => write!(f, ", anchored up to {anchored}")?,
             TailVerdict::Diverged { at } => write!(f, ", diverged from the anchor at {at}")?,

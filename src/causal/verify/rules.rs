@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::indexes::Expected;
 use super::report::Break;
 use super::run::{Run, Start};
 use super::standing::{Standing, Standings};
+use super::tally::Tally;
 use crate::backend::Transaction;
 use crate::causal::entry::{EntryV1, Scheme};
 use crate::causal::event_id;
@@ -17,9 +20,9 @@ use crate::causal::hash::{EntryHash, PayloadDigest, Realm, causal_hash};
 use crate::causal::key_event::purpose;
 use crate::causal::signer::verify_signature;
 use crate::causal::table::entry::{Link, Row, StoredPayload};
-use crate::causal::table::{edge, entry, kind, log, payload, realm, writer};
+use crate::causal::table::{edge, entry, kind, log, payload, prefix, realm, writer};
 use crate::causal::writer::{Identity, Proof};
-use crate::words::{ChainRule, Result};
+use crate::words::{ChainRule, Result, StoreError};
 
 /// The outcome of a check: outside, whether the store could be read; inside, whether the rules hold.
 type Checked<T = ()> = std::result::Result<T, Break>;
@@ -28,10 +31,24 @@ type Checked<T = ()> = std::result::Result<T, Break>;
 pub(super) struct Rules<'t> {
     tx: &'t dyn Transaction,
     realm: Realm,
-    tenant: &'t str,
+    brief: &'t Brief<'t>,
     kinds: BTreeMap<i64, String>,
     standings: Standings<'t>,
     logs: BTreeMap<i64, Log>,
+}
+
+/// What all who share a verification must know alike.
+pub(super) struct Brief<'a> {
+    pub(super) tenant: &'a str,
+    /// The key of every [`Tally`].
+    pub(super) hasher: RandomState,
+    /// The id from which on entries are new: those up to it were verified before, and only what new ones say of them is
+    /// compared.
+    pub(super) since: u64,
+    /// The last id: what others commit meanwhile is not looked at, though a helper may see it.
+    pub(super) last: u64,
+    /// The id up to which the look-up by hash says that it has everything.
+    pub(super) looked_up: u64,
 }
 
 /// What a log's row and its writer's say.
@@ -40,6 +57,8 @@ pub(super) struct Log {
     pub(super) identity: Identity,
     pub(super) label: Arc<str>,
     pub(super) epoch: u32,
+    /// The row of the writer, if there is one.
+    pub(super) writer: Option<i64>,
     claimed: Fingerprint,
     timeline: u64,
     standing: Standing,
@@ -48,8 +67,8 @@ pub(super) struct Log {
 /// A row that was checked by itself.
 pub(super) struct Single {
     pub(super) run: Run,
-    /// How many parents its bytes name.
-    pub(super) parents: u64,
+    /// What look-ups must find of it.
+    pub(super) expected: Expected,
 }
 
 macro_rules! ensure {
@@ -65,10 +84,19 @@ fn broken(row: &Row<'_>, rule: ChainRule, found: impl ToString, expected: impl T
 }
 
 impl<'t> Rules<'t> {
-    pub(super) fn open(tx: &'t dyn Transaction, tenant: &'t str) -> Result<Self> {
+    pub(super) fn open(tx: &'t dyn Transaction, brief: &'t Brief<'t>) -> Result<Self> {
         let (realm, kinds) = (realm::read(tx)?, kind::all(tx)?.into_iter().collect());
-        let standings = Standings::open(tx, realm, tenant)?;
-        Ok(Self { tx, realm, tenant, kinds, standings, logs: BTreeMap::new() })
+        let standings = Standings::open(tx, realm, brief.tenant)?;
+        Ok(Self { tx, realm, brief, kinds, standings, logs: BTreeMap::new() })
+    }
+
+    pub(super) fn brief(&self) -> &'t Brief<'t> {
+        self.brief
+    }
+
+    /// Every kind and its number.
+    pub(super) fn kinds(&self) -> &BTreeMap<i64, String> {
+        &self.kinds
     }
 
     /// What the rows say that name this log.
@@ -79,8 +107,18 @@ impl<'t> Rules<'t> {
     /// The log before its first entry.
     pub(super) fn genesis(&mut self, id: i64) -> Result<Run> {
         let log = log_of(&mut self.logs, &mut self.standings, self.tx, id)?;
-        let genesis = EntryHash::genesis(&self.realm, self.tenant, &log.stream, &log.identity.id(), log.epoch);
+        let genesis = EntryHash::genesis(&self.realm, self.brief.tenant, &log.stream, &log.identity.id(), log.epoch);
         Ok(Run::genesis(genesis))
+    }
+
+    /// The log before this entry: its genesis, or the one before it if that was verified before, checked by itself.
+    pub(super) fn before(&mut self, id: i64, seq: Option<u64>) -> Result<Run> {
+        let genesis = self.genesis(id)?;
+        let earlier = seq.filter(|seq| self.brief.since > 0 && *seq > 1);
+        let found = earlier.map(|seq| entry::id_at(self.tx, id, seq - 1)).transpose()?.flatten();
+        let Some(found) = found.filter(|found| *found <= self.brief.since) else { return Ok(genesis) };
+        let run = entry::by_id(self.tx, found, |row| Ok(self.check(&row)?.run))?;
+        Ok(run.map_or(genesis, Run::verified_before))
     }
 
     /// Every rule that one row can break by itself.
@@ -89,18 +127,30 @@ impl<'t> Rules<'t> {
             Ok(stored) => stored,
             Err(error) => {
                 let broken = broken(row, ChainRule::Encoding, error, "entry bytes of format 1");
-                return Ok(Single { run: Run::broken(broken), parents: 0 });
+                return Ok(Single { run: Run::broken(broken), expected: Expected::default() });
             }
         };
-        let run = self.check_entry(row, &stored)?.unwrap_or_else(Run::broken);
-        Ok(Single { run, parents: stored.parents.len() as u64 })
+        let mut expected = Expected::default();
+        let run = self.check_entry(row, &stored, &mut expected.edges)?.unwrap_or_else(Run::broken);
+        if row.id <= self.brief.looked_up {
+            expected.lookup.add(&self.brief.hasher, (prefix(row.hash.as_bytes()), row.id));
+            if matches!(row.payload, StoredPayload::Inline(_)) {
+                expected.lookup.add(&self.brief.hasher, (prefix(stored.payload_digest.as_bytes()), row.id));
+            }
+        }
+        Ok(Single { run, expected })
     }
 
-    fn check_entry(&mut self, row: &Row<'_>, stored: &EntryV1<'_>) -> Result<Checked<Run>> {
+    /// Notes the edges that it finds.
+    fn check_entry(&mut self, row: &Row<'_>, stored: &EntryV1<'_>, edges: &mut Tally) -> Result<Checked<Run>> {
+        let parents = parents(self.tx, row, stored)?;
+        for link in &parents {
+            edges.add(&self.brief.hasher, (row.id, link.id));
+        }
         let log = log_of(&mut self.logs, &mut self.standings, self.tx, row.log)?;
         ensure!(row, WriterIdentity, log.identity.id() == log.claimed, log.claimed, log.identity.id());
         ensure!(row, Scope, stored.realm == self.realm, stored.realm, self.realm);
-        ensure!(row, Scope, stored.tenant == self.tenant, stored.tenant, self.tenant);
+        ensure!(row, Scope, stored.tenant == self.brief.tenant, stored.tenant, self.brief.tenant);
         ensure!(row, Scope, stored.stream == &*log.stream, stored.stream, &log.stream);
         ensure!(row, Scope, stored.writer == log.identity.id(), stored.writer, log.identity.id());
         ensure!(row, Scope, stored.epoch == log.epoch, format!("epoch {}", stored.epoch), log.epoch);
@@ -121,12 +171,20 @@ impl<'t> Rules<'t> {
         let hash = EntryHash::of(row.bytes);
         ensure!(row, EntryHash, row.hash == hash, row.hash, hash);
 
-        let parents = parents(self.tx, row, stored)?;
         let found: SmallVec<[EntryHash; 4]> = parents.iter().map(|link| link.hash).collect();
         ensure!(row, Edge, found == stored.parents, format!("edges to {found:?}"), format!("{:?}", stored.parents));
         for link in &parents {
             let earlier = link.id < row.id && entry::timeline(link.id) == log.timeline;
             ensure!(row, Parent, earlier, format!("a parent at id {}", link.id), "an earlier one");
+            if link.id <= self.brief.since {
+                let found = format!("a parent at position {} that says something else", entry::position(link.id));
+                ensure!(row, Parent, is_itself(self.tx, link)?, found, link.hash);
+            }
+            if self.brief.is_incremental() {
+                let children = edge::children(self.tx, link.id, row.id.saturating_sub(1), 1)?;
+                let expected = format!("an edge from position {}", entry::position(link.id));
+                ensure!(row, Edge, children == [row.id], "no edge from the parent to it", expected);
+            }
         }
         let lineage: SmallVec<[_; 4]> = parents.iter().map(|link| link.causal).collect();
         let causal = (!lineage.is_empty()).then(|| causal_hash(&stored.payload_digest, &lineage));
@@ -134,6 +192,13 @@ impl<'t> Rules<'t> {
 
         if let Err(broken) = check_payload(self.tx, row, stored)? {
             return Ok(Err(broken));
+        }
+        if self.brief.is_incremental() && row.id > self.brief.since {
+            if let Err(broken) = check_shared_payload(self.tx, row)? {
+                return Ok(Err(broken));
+            }
+            let is_found = row.event_key.map(|key| entry::has_event_key(self.tx, key, row.id)).transpose()?;
+            ensure!(row, Index, is_found != Some(false), "no entry by its event id", stored.event_id);
         }
         if let Err(broken) = log.standing.check(row, stored) {
             return Ok(Err(broken));
@@ -148,14 +213,39 @@ impl<'t> Rules<'t> {
 
     /// The bytes of a payload that stands in a row of its own.
     pub(super) fn check_shared_payload(&self, row: &Row<'_>) -> Result<Checked> {
-        if let StoredPayload::Shared(id) = row.payload {
-            let stored = EntryV1::decode(row.bytes)?;
-            let bytes = payload::read(self.tx, id)?.unwrap_or_default();
-            let digest = PayloadDigest::of(&bytes);
-            ensure!(row, Payload, digest == stored.payload_digest, digest, stored.payload_digest);
-        }
-        Ok(Ok(()))
+        check_shared_payload(self.tx, row)
     }
+}
+
+impl<'a> Brief<'a> {
+    /// Where only rows are looked at, and no index.
+    pub(super) fn of(tenant: &'a str) -> Self {
+        Self { tenant, hasher: RandomState::new(), since: 0, last: 0, looked_up: 0 }
+    }
+
+    /// Whether a part was verified before, so that only the rest of each index is looked at.
+    pub(super) fn is_incremental(&self) -> bool {
+        self.since > 0
+    }
+}
+
+fn check_shared_payload(tx: &dyn Transaction, row: &Row<'_>) -> Result<Checked> {
+    if let StoredPayload::Shared(id) = row.payload {
+        let stored = EntryV1::decode(row.bytes)?;
+        let bytes = payload::read(tx, id)?.unwrap_or_default();
+        let digest = PayloadDigest::of(&bytes);
+        ensure!(row, Payload, digest == stored.payload_digest, digest, stored.payload_digest);
+    }
+    Ok(Ok(()))
+}
+
+/// Whether the bytes of an entry still say what its columns say to those that follow it.
+fn is_itself(tx: &dyn Transaction, link: &Link) -> Result<bool> {
+    let found = entry::by_id(tx, link.id, |row| {
+        let is_time_right = EntryV1::decode(row.bytes).is_ok_and(|stored| stored.lamport == link.lamport);
+        Ok(is_time_right && EntryHash::of(row.bytes) == link.hash)
+    })?;
+    Ok(found == Some(true))
 }
 
 /// Reads a log's row and its writer's once. One that is not there belongs to nobody: no row can be of it.
@@ -170,6 +260,7 @@ fn log_of<'l>(
         Entry::Vacant(unknown) => {
             let log = log::read(tx, id)?;
             let writer = log.as_ref().map(|log| writer::read(tx, log.writer)).transpose()?.flatten();
+            let is_known = log.is_some() && writer.is_some();
             let (log, (claimed, identity)) = log.zip(writer).unwrap_or_else(|| {
                 let nowhere = log::Log { id, timeline: 0, stream: format!("log {id}"), writer: 0, epoch: 0 };
                 (nowhere, (Fingerprint::from_bytes([0; 32]), Identity::signed([0; 32])))
@@ -180,6 +271,7 @@ fn log_of<'l>(
                 label: identity.label(),
                 epoch: log.epoch,
                 timeline: log.timeline,
+                writer: is_known.then_some(log.writer),
                 claimed,
                 identity,
             }))
@@ -192,7 +284,11 @@ fn parents(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>) -> Result<
     let mut links = SmallVec::new();
     if !stored.parents.is_empty() {
         for parent in edge::parents(tx, row.id)? {
-            links.extend(entry::link_by_id(tx, parent)?);
+            match entry::link_by_id(tx, parent) {
+                // Bytes that say nothing are a break of their own entry, and nobody's parent.
+                Err(StoreError::Corrupt { .. }) => {}
+                link => links.extend(link?),
+            }
         }
         links.sort_unstable_by_key(|link: &Link| link.hash);
     }
@@ -223,6 +319,12 @@ fn check_payload(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>) -> R
 }
 
 impl Log {
+    /// Whether the row that its number leads to is this one.
+    pub(super) fn is(&self, row: &log::Log) -> bool {
+        (self.timeline, &*self.stream, self.writer, self.epoch)
+            == (row.timeline, row.stream.as_str(), Some(row.writer), row.epoch)
+    }
+
     pub(super) fn is_signed(&self) -> bool {
         matches!(self.identity.proof(), Proof::PublicKey(_))
     }

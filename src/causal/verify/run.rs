@@ -4,6 +4,7 @@
 //! one before it, so that it does not matter where a log was divided, nor who checked which part.
 
 use super::report::Break;
+use super::tally::Tally;
 use crate::causal::hash::EntryHash;
 use crate::causal::table::entry;
 use crate::words::ChainRule;
@@ -12,8 +13,8 @@ use crate::words::ChainRule;
 pub(super) struct Run {
     /// `None` where the first row is broken by itself: nothing is said about what follows.
     ends: Option<(Start, Head)>,
-    /// Rows, also those behind a break.
-    rows: u64,
+    /// What the index over logs must show: also the rows behind a break.
+    pub(super) index: Tally,
     /// Entries up to the first break.
     pub(super) entries: u64,
     /// The last signed entry before the first break.
@@ -44,23 +45,33 @@ impl Run {
     pub(super) fn of(start: Start, hash: EntryHash, is_signed: bool) -> Self {
         let head = Head { id: start.id, seq: start.seq, lamport: start.lamport, hash };
         let signed = if is_signed { start.seq } else { 0 };
-        Self { ends: Some((start, head)), rows: 1, entries: 1, signed, broken: None }
+        Self { ends: Some((start, head)), index: Tally::default(), entries: 1, signed, broken: None }
     }
 
     /// A row that breaks a rule by itself.
     pub(super) fn broken(broken: Break) -> Self {
-        Self { ends: None, rows: 1, entries: 1, signed: 0, broken: Some(Box::new(broken)) }
+        Self { ends: None, index: Tally::default(), entries: 1, signed: 0, broken: Some(Box::new(broken)) }
     }
 
     /// A log before its first entry, which names `genesis` as the hash before it.
     pub(super) fn genesis(genesis: EntryHash) -> Self {
         let start = Start { id: 0, seq: 0, prev: genesis, lamport: 0, parents_lamport: 0 };
-        Self { rows: 0, entries: 0, ..Self::of(start, genesis, false) }
+        Self { entries: 0, ..Self::of(start, genesis, false) }
+    }
+
+    /// The same, where it is only what the next entry is compared with.
+    pub(super) fn verified_before(self) -> Self {
+        Self { entries: 0, index: Tally::default(), ..self }
+    }
+
+    /// The sequence number of its first entry, if that can be said.
+    pub(super) fn first_seq(&self) -> Option<u64> {
+        self.ends.as_ref().map(|(start, _)| start.seq)
     }
 
     /// Adds the run that follows in the same log.
     pub(super) fn join(&mut self, next: Self) {
-        self.rows += next.rows;
+        self.index.join(next.index);
         if self.broken.is_some() {
             return;
         }
@@ -77,10 +88,6 @@ impl Run {
         self.entries += next.entries;
         self.signed = self.signed.max(next.signed);
         self.broken = next.broken;
-    }
-
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
     }
 
     /// The last entry before the first break.

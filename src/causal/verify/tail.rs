@@ -1,7 +1,31 @@
 //! What the anchors say about the end of the timeline.
 
 use super::report::{Anchor, TailVerdict};
+use crate::backend::Transaction;
 use crate::causal::merkle::{Frontier, TreeHead};
+use crate::causal::table::node;
+use crate::causal::table::timeline::Timeline;
+use crate::words::{ErrorKind, Result};
+
+/// The tree that an anchor speaks of, from the nodes that are kept, or what contradicts the anchor. The timeline's last
+/// entry stands at `last`.
+pub(super) fn begin(
+    tx: &dyn Transaction,
+    timeline: &Timeline,
+    anchor: Anchor,
+    last: u64,
+) -> Result<std::result::Result<Frontier, TailVerdict>> {
+    let found = last.min(timeline.tree.size());
+    if anchor.size > found {
+        return Ok(Err(TailVerdict::Truncated { anchored: anchor.size, found }));
+    }
+    match node::frontier(tx, timeline.id, anchor.size) {
+        Ok(tree) if tree.head().root == anchor.root => Ok(Ok(tree)),
+        Err(error) if error.kind() != ErrorKind::Corrupt => Err(error),
+        // Nodes that are missing give another root as well.
+        _ => Ok(Err(TailVerdict::Diverged { at: anchor.size })),
+    }
+}
 
 /// The tree heads at the sizes that anchors name, noted as the tree grows past them.
 pub(crate) struct Heads<'a> {
@@ -16,6 +40,14 @@ impl<'a> Heads<'a> {
         wanted.sort_unstable_by(|a, b| b.cmp(a));
         wanted.dedup();
         Self { anchors, wanted, found: Vec::new() }
+    }
+
+    /// Notes those that are smaller than the tree that a verification begins with.
+    pub(super) fn note_before(&mut self, tx: &dyn Transaction, timeline: u64, tree: &Frontier) -> Result<()> {
+        while let Some(size) = self.wanted.pop_if(|size| *size < tree.size()) {
+            self.found.push(node::frontier(tx, timeline, size)?.head());
+        }
+        Ok(())
     }
 
     pub(crate) fn note(&mut self, tree: &Frontier) {

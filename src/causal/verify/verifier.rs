@@ -1,21 +1,9 @@
 //! A verification that is about to run.
 
-use std::thread;
-
-use super::chunk::Span;
-use super::crew::Crew;
+use super::plan::Plan;
 use super::report::{Anchor, VerifyReport};
-use super::tail::Heads;
-use super::timeline;
 use crate::backend::{Access, Backend, Transaction};
-use crate::causal::merkle::Frontier;
-use crate::causal::table::timeline::Timeline;
-use crate::causal::table::{entry, timeline as table};
-use crate::words::limits::VERIFY_THREADS;
 use crate::words::{Result, StoreError};
-
-/// Positions that a thread checks at a time: some milliseconds of work, 128 KiB of hashes.
-const CHUNK: u64 = 4096;
 
 /// Checks everything a tenant has stored, on as many threads as it is given. See
 /// [`Vault::verifier`](crate::Vault::verifier).
@@ -35,12 +23,13 @@ pub struct Verifier<'v> {
     db: &'v dyn Backend,
     tenant: &'v str,
     anchors: Vec<Anchor>,
+    since: Option<Anchor>,
     threads: usize,
 }
 
 impl<'v> Verifier<'v> {
     pub(crate) fn new(db: &'v dyn Backend, tenant: &'v str) -> Self {
-        Self { db, tenant, anchors: Vec::new(), threads: 1 }
+        Self { db, tenant, anchors: Vec::new(), since: None, threads: 1 }
     }
 
     /// Compares the history with a tree head that was kept elsewhere.
@@ -73,8 +62,36 @@ impl<'v> Verifier<'v> {
         self
     }
 
+    /// Checks only what was appended since a tree head that was kept elsewhere: it takes as long as there is new.
+    ///
+    /// The tree of that size is computed from the nodes that are kept of it and must have the root of the anchor; if it
+    /// does not, the verdict is [`Diverged`](crate::TailVerdict::Diverged), or [`Truncated`](crate::TailVerdict::Truncated)
+    /// where there are fewer entries, and nothing else is looked at. Of an older entry only what a new one names is read:
+    /// the one before it in its log and its parents, which are decoded and hashed again. A change to any other is left
+    /// for a whole verification to find, and so are the look-up by hash and the parts of indexes that older entries have.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let alice = vault.named_writer("alice")?;
+    /// alice.commit(Event::raw("note", "one").stream("demo"))?;
+    /// assert!(vault.verify(&[])?.is_intact());
+    /// let verified = vault.tree_head()?; // kept until the next time
+    /// alice.commit(Event::raw("note", "two").stream("demo"))?;
+    /// let report = vault.verifier().since(verified).run()?;
+    /// assert!(report.is_intact());
+    /// assert_eq!((report.since, report.logs[0].entries), (1, 1));
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn since(mut self, anchor: impl Into<Anchor>) -> Self {
+        self.since = Some(anchor.into());
+        self
+    }
+
     /// How many threads share the work, the calling one included: 1 unless set, and never more than
-    /// [`limits::VERIFY_THREADS`](crate::limits::VERIFY_THREADS). The report is the same whatever their number.
+    /// [`limits::VERIFY_THREADS`](crate::limits::VERIFY_THREADS). The report is the same whatever their number; of
+    /// several rows that cannot even be read, the one that the error names may be another.
     ///
     /// The others read through connections of their own and end with the verification. Where they cannot see what the
     /// calling thread sees, it works alone: inside a transaction of the caller's, and in a database in memory that was
@@ -113,41 +130,14 @@ impl<'v> Verifier<'v> {
             });
         }
         let tx = self.db.begin(Access::Read)?;
-        let Some(timeline) = table::find(&*tx, self.tenant, table::MAIN)? else {
-            let mut heads = Heads::wanted(&self.anchors);
-            heads.note(&Frontier::new());
-            return Ok(VerifyReport::new(Vec::new(), Vec::new(), Frontier::new().head(), heads.verdict(0)));
-        };
-        self.run_over(tx, &timeline)
+        match Plan::of(&*tx, self.tenant, &self.anchors, self.since)? {
+            Ok(plan) => plan.run(tx, self.db, self.threads),
+            Err(report) => Ok(report),
+        }
     }
 
-    fn run_over(&self, tx: Box<dyn Transaction + '_>, timeline: &Timeline) -> Result<VerifyReport> {
-        // What others commit meanwhile is not looked at: this transaction does not see it.
-        let all = timeline::span(timeline.id)?;
-        let span = Span { to: entry::last(&*tx, all.after, all.to)?.unwrap_or(all.after), ..all };
-        let positions = span.to - span.after;
-        // Others do not see what a transaction around this one has written.
-        let threads = if tx.is_outermost() { self.threads.min(VERIFY_THREADS) as u64 } else { 1 };
-        let (chunk, ahead) = match threads {
-            1 => (CHUNK, 1),
-            // A short history is divided as well, so that every thread has its share.
-            _ => (positions.div_ceil(threads * 8).clamp(1, CHUNK), threads + 2),
-        };
-        let crew = Crew::new(span, chunk, ahead);
-        thread::scope(|scope| {
-            let stop = crew.stop_on_drop();
-            let helpers = (1..threads.min(positions.div_ceil(chunk))).map_while(|_| {
-                let helper = thread::Builder::new().name("causal-vault-verify".to_owned());
-                // Without a thread there is less help, and nothing else is different.
-                helper.spawn_scoped(scope, || crew.help(self.db, self.tenant)).ok()
-            });
-            let helpers: Vec<_> = helpers.collect();
-            let report = timeline::verify(&*tx, self.tenant, timeline, &self.anchors, &crew);
-            // In a database in memory a helper may be waiting for a writer that waits for this reader.
-            drop((stop, tx));
-            // What a helper has failed at was done here.
-            helpers.into_iter().for_each(|helper| drop(helper.join()));
-            report
-        })
+    /// The same within a transaction, whose own writes it sees, on the calling thread.
+    pub(crate) fn run_in(&self, tx: &dyn Transaction) -> Result<VerifyReport> {
+        Plan::of(tx, self.tenant, &self.anchors, self.since)?.map_or_else(Ok, |plan| plan.run_alone(tx))
     }
 }

@@ -1,0 +1,290 @@
+//! Whether look-ups find what a scan shows: every index of the engine, and the way to a row by its number.
+//!
+//! ```text
+//! entries by position       each is sought while they are scanned
+//! entries by log            walked, log by log
+//! entries by event id       walked from end to end: keys of all timelines are mixed
+//! edges, either way         walked over the timeline's part
+//! payloads, names, numbers  each is sought
+//! the look-up by hash       walked, as far as it says it reaches
+//! ```
+//!
+//! Cursors are what consumers say of themselves: nothing here can prove them. Checkpoints are signed.
+
+use std::collections::BTreeSet;
+use std::hash::{Hash, RandomState};
+use std::ops::RangeInclusive;
+
+use super::logs::Logs;
+use super::report::Break;
+use super::rules::{Log, Rules};
+use super::tally::{Tally, Walk};
+use crate::backend::Transaction;
+use crate::causal::table::timeline::Timeline;
+use crate::causal::table::{edge, entry, kind, log, lookup, payload, timeline, writer};
+use crate::words::limits::POSITION_MAX;
+use crate::words::{ChainRule, Result};
+
+/// What the rows of a timeline say that its indexes must say as well.
+#[derive(Default)]
+pub(super) struct Expected {
+    /// Edges, as child and parent.
+    pub(super) edges: Tally,
+    /// Keys of event ids, each with the entry's id.
+    pub(super) keys: Tally,
+    /// Prefixes of hashes and digests, each with the entry's id.
+    pub(super) lookup: Tally,
+    /// Entries that were found when their neighbour was met.
+    pub(super) sought: u64,
+}
+
+impl Expected {
+    pub(super) fn join(&mut self, other: Self) {
+        self.edges.join(other.edges);
+        self.keys.join(other.keys);
+        self.lookup.join(other.lookup);
+        self.sought += other.sought;
+    }
+}
+
+/// Compares the indexes of one timeline with its rows.
+pub(super) struct Indexes<'t> {
+    tx: &'t dyn Transaction,
+    timeline: &'t Timeline,
+    /// The rows of writers that were sought.
+    writers: BTreeSet<i64>,
+    breaks: Vec<Break>,
+}
+
+impl<'t> Indexes<'t> {
+    pub(super) fn new(tx: &'t dyn Transaction, timeline: &'t Timeline) -> Self {
+        Self { tx, timeline, writers: BTreeSet::new(), breaks: Vec::new() }
+    }
+
+    /// All of them, or in an incremental verification the parts that new entries stand in, of which the rest was sought
+    /// entry by entry. Where positions are known to be broken they are not given.
+    pub(super) fn check(
+        mut self,
+        rules: &mut Rules<'_>,
+        logs: &Logs,
+        expected: &Expected,
+        positions: Option<RangeInclusive<u64>>,
+    ) -> Result<Vec<Break>> {
+        let hasher = &rules.brief().hasher;
+        self.timeline(rules.brief().tenant)?;
+        if let Some(positions) = positions {
+            self.positions(expected.sought, &positions)?;
+        }
+        if rules.brief().is_incremental() {
+            for (log, first) in logs.firsts() {
+                self.log(rules.log(log)?, log, first, logs, hasher)?;
+            }
+            let from = rules.brief().since + 1;
+            self.edges_to_parents(from, expected.edges, hasher)?;
+            return Ok(self.breaks);
+        }
+        self.logs(rules, logs, hasher)?;
+        self.event_keys(expected.keys, hasher)?;
+        self.edges(expected.edges, hasher)?;
+        self.names(rules)?;
+        self.payloads()?;
+        self.lookup(expected.lookup, hasher)?;
+        Ok(self.breaks)
+    }
+
+    fn wrong(&mut self, rule: ChainRule, found: impl ToString, expected: impl ToString) {
+        self.breaks.push(Break::new(None, None, rule, found, expected));
+    }
+
+    /// Compares a walk with what it must show; `seek` says whether a key is found.
+    fn compare<K: Copy + Ord + Hash>(
+        &mut self,
+        rule: ChainRule,
+        what: &str,
+        walk: &Walk<K>,
+        expected: Tally,
+        seek: impl Fn(K) -> Result<bool>,
+    ) -> Result<()> {
+        if walk.tally != expected {
+            let found = format!("{} {what}", walk.tally.count);
+            let note = if walk.tally.count == expected.count { ", with other keys" } else { "" };
+            self.wrong(rule, found, format!("{}{note}", expected.count));
+        } else if !walk.is_ascending {
+            self.wrong(rule, format!("{what} out of order"), "ascending keys");
+        } else if let Some((first, last)) = walk.ends
+            && !(seek(first)? && (first == last || seek(last)?))
+        {
+            self.wrong(rule, format!("{what} that are not found where they stand"), "each when it is sought");
+        }
+        Ok(())
+    }
+
+    /// The timeline's own row.
+    fn timeline(&mut self, tenant: &str) -> Result<()> {
+        let by_rows = timeline::by_rows(self.tx, tenant, timeline::MAIN)?;
+        let by_number = timeline::read(self.tx, self.timeline.id)?;
+        if !by_rows.iter().eq([self.timeline]) || by_number.as_ref() != Some(self.timeline) {
+            let found = format!("timeline {} by the index over timelines", self.timeline.id);
+            self.wrong(ChainRule::Index, found, "the one row of that name");
+        }
+        Ok(())
+    }
+
+    /// Neighbours find each other, but for a first and a last one whose neighbour is not among these.
+    fn positions(&mut self, sought: u64, positions: &RangeInclusive<u64>) -> Result<()> {
+        let (first, last) = (*positions.start(), *positions.end());
+        let ends = [(first % 2 == 1).then_some(first), (last % 2 == 0).then_some(last)];
+        let mut found = sought;
+        for alone in ends.into_iter().flatten().filter(|end| positions.contains(end)) {
+            found += u64::from(entry::is_at(self.tx, entry::id(self.timeline.id, alone)?)?);
+        }
+        let expected = (last + 1).saturating_sub(first);
+        if found != expected {
+            self.wrong(ChainRule::Index, format!("{found} entries by their positions"), expected);
+        }
+        Ok(())
+    }
+
+    fn logs(&mut self, rules: &mut Rules<'_>, logs: &Logs, hasher: &RandomState) -> Result<()> {
+        let by_name = log::by_name(self.tx, self.timeline.id)?;
+        let by_writer = log::by_writer(self.tx, self.timeline.id)?;
+        let named: BTreeSet<i64> = by_name.iter().map(|log| log.id).collect();
+        let written: BTreeSet<(u64, i64, i64)> = by_name.iter().map(|log| (log.timeline, log.writer, log.id)).collect();
+        let mut in_order = by_name.is_sorted_by(|a, b| name(a) < name(b))
+            && by_name.iter().all(|log| log.timeline == self.timeline.id)
+            && by_writer.iter().eq(&written);
+        for ends in [by_name.first(), by_name.last()].into_iter().flatten() {
+            let epochs = log::epochs(self.tx, ends.timeline, &ends.stream, ends.writer)?;
+            in_order &= epochs.contains(&(ends.id, ends.epoch));
+        }
+        for (timeline, writer, id) in [by_writer.first(), by_writer.last()].into_iter().flatten() {
+            in_order &= log::select(self.tx, *timeline, None, Some(*writer))?.iter().any(|log| log.id == *id);
+        }
+        for log in &by_name {
+            in_order &= rules.log(log.id)?.is(log);
+        }
+        in_order &= logs.firsts().all(|(id, _)| named.contains(&id));
+        if !in_order {
+            self.wrong(ChainRule::Index, "the indexes over logs", "those of the logs that there are");
+        }
+        for id in named.into_iter().chain(logs.firsts().map(|(id, _)| id)).collect::<BTreeSet<i64>>() {
+            self.log(rules.log(id)?, id, 0, logs, hasher)?;
+        }
+        Ok(())
+    }
+
+    /// The entries of one log and its writer; from a sequence number on, where its name was not looked at before.
+    fn log(&mut self, log: &Log, id: i64, from: u64, logs: &Logs, hasher: &RandomState) -> Result<()> {
+        let mut walk = Walk::new();
+        entry::walk_log(self.tx, id, from, |key| {
+            walk.tally.add(hasher, key);
+            walk.step(key);
+            Ok(())
+        })?;
+        let expected = logs.run(id).map(|run| run.index).unwrap_or_default();
+        let what = format!("entries by the index of log {id} in stream {:?}", log.stream);
+        self.compare(ChainRule::Index, &what, &walk, expected, |(log, seq, id)| {
+            Ok(entry::id_at(self.tx, log, seq)? == Some(id))
+        })?;
+        let Some(row) = log.writer else { return Ok(()) };
+        if from > 0 && !log::epochs(self.tx, self.timeline.id, &log.stream, row)?.contains(&(id, log.epoch)) {
+            self.wrong(ChainRule::Index, format!("no log of {:?} in stream {:?}", log.label, log.stream), id);
+        }
+        let writer = log.identity.id();
+        if self.writers.insert(row) && writer::find(self.tx, &writer)? != Some(row) {
+            self.wrong(ChainRule::Index, format!("no writer {writer} by the index over writers"), &log.label);
+        }
+        Ok(())
+    }
+
+    fn event_keys(&mut self, expected: Tally, hasher: &RandomState) -> Result<()> {
+        let mut walk = Walk::new();
+        entry::walk_event_keys(self.tx, |(key, id)| {
+            if entry::timeline(id) == self.timeline.id {
+                walk.tally.add(hasher, (key, id));
+            }
+            walk.step((key, id));
+            Ok(())
+        })?;
+        self.compare(ChainRule::Index, "entries by the index over event ids", &walk, expected, |_| Ok(true))
+    }
+
+    fn edges(&mut self, expected: Tally, hasher: &RandomState) -> Result<()> {
+        let (from, to) = (entry::id(self.timeline.id, 0)?, entry::id(self.timeline.id, POSITION_MAX)?);
+        self.edges_to_parents(from, expected, hasher)?;
+        let mut down = Walk::new();
+        edge::walk_down(self.tx, from, to, |(parent, child)| {
+            down.tally.add(hasher, (child, parent));
+            down.step((parent, child));
+            Ok(())
+        })?;
+        self.compare(ChainRule::Edge, "edges to children", &down, expected, |(parent, child)| {
+            Ok(edge::children(self.tx, parent, child.saturating_sub(1), 1)? == [child])
+        })
+    }
+
+    /// Of the children with ids from `from` on.
+    fn edges_to_parents(&mut self, from: u64, expected: Tally, hasher: &RandomState) -> Result<()> {
+        let mut up = Walk::new();
+        edge::walk_up(self.tx, from, entry::id(self.timeline.id, POSITION_MAX)?, |(child, parent)| {
+            up.tally.add(hasher, (child, parent));
+            up.step((child, parent));
+            Ok(())
+        })?;
+        self.compare(ChainRule::Edge, "edges to parents", &up, expected, |(child, parent)| {
+            Ok(edge::parents(self.tx, child)?.contains(&parent))
+        })
+    }
+
+    fn names(&mut self, rules: &Rules<'_>) -> Result<()> {
+        for (id, name) in rules.kinds() {
+            if kind::find(self.tx, name)? != Some(*id) {
+                self.wrong(ChainRule::Index, format!("no kind {name:?} by the index over kinds"), id);
+            }
+        }
+        Ok(())
+    }
+
+    fn payloads(&mut self) -> Result<()> {
+        let (mut rows, mut last) = (0, None);
+        payload::scan(self.tx, self.timeline.id, |payload| {
+            let payload::Payload { id, digest, computed, .. } = payload;
+            if digest != computed {
+                let found = format!("payload {id} with digest {computed}");
+                self.wrong(ChainRule::Payload, found, format!("digest {digest}"));
+            } else if !payload.is_indexed() || payload::find(self.tx, self.timeline.id, &digest)? != Some(id) {
+                self.wrong(ChainRule::Index, format!("no payload {digest} by the index over payloads"), id);
+            }
+            if last.replace(id).is_some_and(|last| last >= id) {
+                self.wrong(ChainRule::Index, format!("payload {id} out of order"), "ascending numbers");
+            }
+            rows += 1;
+            Ok(())
+        })?;
+        let indexed = payload::indexed(self.tx, self.timeline.id)?;
+        if indexed != rows {
+            self.wrong(ChainRule::Index, format!("{indexed} payloads by the index"), rows);
+        }
+        Ok(())
+    }
+
+    fn lookup(&mut self, expected: Tally, hasher: &RandomState) -> Result<()> {
+        if expected == Tally::default() {
+            return Ok(());
+        }
+        let mut walk = Walk::new();
+        lookup::walk(self.tx, self.timeline.id, |key| {
+            walk.tally.add(hasher, (key.1, key.2));
+            walk.step(key);
+            Ok(())
+        })?;
+        self.compare(ChainRule::Lookup, "keys of the look-up by hash", &walk, expected, |(timeline, prefix, entry)| {
+            Ok(lookup::candidates(self.tx, timeline, prefix)?.contains(&entry))
+        })
+    }
+}
+
+/// What the index over the names of logs is ordered by.
+fn name(log: &log::Log) -> (u64, &str, i64, u32) {
+    (log.timeline, &log.stream, log.writer, log.epoch)
+}

@@ -1,0 +1,129 @@
+//! Building anew what follows from the entries.
+
+use causal_vault::{Anchor, Derived, ErrorKind, Event, EventId, Filter, Receipt, Vault};
+
+use super::{alice, note, notes, on_disk, vault};
+
+/// Two tenants, so that what is rebuilt of one leaves the other alone.
+fn history(vault: &Vault) -> (Anchor, Vec<Receipt>) {
+    for tenant in [vault.for_tenant("acme").unwrap(), vault.clone()] {
+        let mut told = notes(&alice(&tenant), 300);
+        for n in 0..30 {
+            let event = Event::raw(format!("kind.{n}"), vec![b'x'; n * 100]).stream(format!("stream {}", n % 4));
+            let event = event.parent(&told[n]).parent(&told[n + 100]).id(EventId::new());
+            told.push(tenant.named_writer("bob").unwrap().commit(event).unwrap());
+        }
+        if tenant.tenant() == vault.tenant() {
+            vault.get(told[3].hash).unwrap();
+            return (vault.tree_head().unwrap().into(), told);
+        }
+    }
+    unreachable!("the vault's own tenant comes last")
+}
+
+fn everything(vault: &Vault) -> Vec<causal_vault::StoredEvent> {
+    super::events(vault, Filter::all())
+}
+
+#[test]
+fn whatever_is_derived_is_named_and_rebuilt_and_the_other_tenant_is_untouched() {
+    for (damage, derived) in [
+        (
+            "UPDATE vault_entry SET seq = seq + 1000, lamport = 3, kind = 1, event_key = 5 WHERE id > 2 << 40",
+            Derived::Columns,
+        ),
+        ("UPDATE vault_entry SET hash = zeroblob(32), causal = zeroblob(32) WHERE id > 2 << 40", Derived::Columns),
+        ("UPDATE vault_entry SET log = (SELECT max(id) FROM vault_log) + id WHERE id > 2 << 40", Derived::Columns),
+        ("UPDATE vault_entry SET payload_id = NULL WHERE id > 2 << 40", Derived::Columns),
+        ("UPDATE vault_kind SET kind = kind || 'x'", Derived::Columns),
+        ("DELETE FROM vault_kind", Derived::Columns),
+        ("UPDATE vault_log SET stream = stream || 'x' WHERE timeline = 2", Derived::Columns),
+        ("DELETE FROM vault_log WHERE timeline = 2", Derived::Columns),
+        ("DELETE FROM vault_edge WHERE child > 2 << 40", Derived::Edges),
+        ("INSERT INTO vault_edge VALUES ((2 << 40) + 3, (2 << 40) + 1)", Derived::Edges),
+        ("DELETE FROM vault_node WHERE timeline = 2", Derived::Nodes),
+        ("UPDATE vault_timeline SET size = 0, peaks = x'' WHERE id = 2", Derived::TreeHead),
+        ("UPDATE vault_payload SET prefix = 7 WHERE tenant = 2", Derived::Indexes),
+    ] {
+        let vault = vault();
+        let (anchor, told) = history(&vault);
+        let acme = vault.for_tenant("acme").unwrap();
+        let (before, theirs) = (everything(&vault), everything(&acme));
+        assert!(vault.backend().exec(damage, &[]).unwrap() > 0, "{damage}");
+        // What cannot even be read cannot be named.
+        if let Ok(report) = vault.verify(&[anchor]) {
+            assert!(!report.is_intact(), "{damage}");
+            if damage.contains("payload_id") {
+                assert!(report.derived().is_empty(), "{damage}: {report}");
+            } else {
+                assert!(report.derived().contains(&derived), "{damage}: {report}");
+            }
+        }
+        let report = vault.rebuild(&[anchor]).unwrap_or_else(|error| panic!("{damage}: {error}"));
+        assert!(report.is_intact() && report.derived().is_empty(), "{damage}: {report}");
+        assert_eq!(vault.verify(&[anchor]), Ok(report), "{damage}");
+        assert_eq!(everything(&vault), before, "{damage}");
+        if damage.contains("2") {
+            assert!(acme.verify(&[]).unwrap().is_intact(), "{damage}");
+        } else {
+            // The names of kinds are shared.
+            acme.rebuild(&[]).unwrap();
+        }
+        assert_eq!(everything(&acme), theirs, "{damage}");
+        let next = alice(&vault).commit(note("next").parent(&told[5])).unwrap();
+        assert_eq!((next.seq, next.position.number()), (301, 331), "{damage}");
+        assert!(vault.verify(&[anchor]).unwrap().is_intact(), "{damage}");
+    }
+}
+
+#[test]
+fn what_follows_from_nothing_is_refused_and_nothing_is_changed() {
+    for damage in [
+        "UPDATE vault_entry SET bytes = substr(bytes, 2) WHERE id = (2 << 40) + 7",
+        "UPDATE vault_entry SET payload = x'00' WHERE id = (2 << 40) + 7",
+        "UPDATE vault_entry SET id = id + 1 WHERE id = (2 << 40) + 330",
+        "DELETE FROM vault_entry WHERE id = (2 << 40) + 7",
+        "DELETE FROM vault_entry WHERE id = (2 << 40) + 330",
+        "UPDATE vault_payload SET bytes = zeroblob(2000) WHERE tenant = 2",
+        "DELETE FROM vault_payload",
+        "UPDATE vault_writer SET name = 'mallory' WHERE name = 'bob'",
+        "UPDATE vault_realm SET realm = zeroblob(32)",
+    ] {
+        let (_folder, vault) = on_disk();
+        let (anchor, _) = history(&vault);
+        assert!(vault.backend().exec(damage, &[]).unwrap() > 0, "{damage}");
+        let tables = |vault: &Vault| {
+            ["vault_entry", "vault_edge", "vault_node", "vault_kind", "vault_log", "vault_lookup"]
+                .map(|table| vault.backend().query(&format!("SELECT * FROM {table} ORDER BY 1, 2"), &[]).unwrap())
+        };
+        let before = tables(&vault);
+        for anchors in [&[][..], &[anchor]] {
+            let error = vault.rebuild(anchors).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{damage}: {error}");
+            assert!(tables(&vault) == before, "{damage}: {error}");
+        }
+    }
+}
+
+/// A shorter history under a new head would be a rollback that the vault itself has covered up.
+#[test]
+fn a_tree_head_is_rebuilt_only_where_an_anchor_says_that_nothing_is_missing() {
+    let vault = vault();
+    let (anchor, _) = history(&vault);
+    vault.backend().exec("UPDATE vault_timeline SET peaks = zeroblob(length(peaks)) WHERE id = 2", &[]).unwrap();
+    let error = vault.rebuild(&[]).unwrap_err();
+    assert!(error.to_string().contains("no anchor says that they are all"), "{error}");
+    assert!(vault.rebuild(&[anchor]).unwrap().is_intact());
+}
+
+#[test]
+fn an_intact_vault_and_an_empty_one_stay_what_they_are() {
+    let vault = vault();
+    assert!(vault.rebuild(&[]).unwrap().is_intact());
+    let (anchor, _) = history(&vault);
+    let before = (everything(&vault), vault.verify(&[anchor]).unwrap());
+    assert_eq!(vault.rebuild(&[anchor]).unwrap(), before.1);
+    assert_eq!(everything(&vault), before.0);
+    let nobody = vault.for_tenant("nobody").unwrap();
+    assert!(nobody.rebuild(&[]).unwrap().is_intact());
+}
