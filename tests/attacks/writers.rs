@@ -172,7 +172,7 @@ fn report(edit: impl FnOnce(&Connection)) -> (Copy, Vault, VerifyReport) {
     let copy = Copy::of(story());
     copy.edit(edit);
     let vault = copy.open();
-    let report = threads::verify(&vault, &[]).unwrap();
+    let report = threads::verify(&copy.path, &[]).unwrap();
     (copy, vault, report)
 }
 
