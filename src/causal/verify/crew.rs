@@ -29,11 +29,10 @@ struct State {
     done: BTreeMap<u64, Done>,
 }
 
-enum Done {
-    /// What was found, up to where it could not be read.
-    Checked(Chunk, Result<()>),
-    /// The helper could not read it.
-    Returned(Span),
+struct Done {
+    span: Span,
+    /// What was found, up to where it could not be read; nothing where a helper could not read it.
+    checked: Option<(Chunk, Result<()>)>,
 }
 
 /// A chunk that a thread has taken upon itself: returned, unless it delivers.
@@ -41,7 +40,7 @@ struct Share<'c> {
     crew: &'c Crew,
     number: u64,
     span: Span,
-    done: Option<(Chunk, Result<()>)>,
+    checked: Option<(Chunk, Result<()>)>,
 }
 
 /// Ends the work of the helpers when it is dropped.
@@ -85,9 +84,8 @@ impl Crew {
         loop {
             let wanted = state.taken_up;
             if let Some(done) = state.done.remove(&wanted) {
-                let (chunk, outcome) = MutexGuard::unlocked(&mut state, || match done {
-                    Done::Checked(chunk, outcome) => (chunk, outcome),
-                    Done::Returned(span) => Chunk::read(tx, rules, span),
+                let (chunk, outcome) = MutexGuard::unlocked(&mut state, || {
+                    done.checked.unwrap_or_else(|| Chunk::read(tx, rules, done.span))
                 });
                 MutexGuard::unlocked(&mut state, || take_up(rules, chunk))?;
                 outcome?;
@@ -125,7 +123,7 @@ impl Crew {
         let number = state.begun;
         state.left.after = span.to;
         state.begun += 1;
-        Ok(Some(Share { crew: self, number, span, done: None }))
+        Ok(Some(Share { crew: self, number, span, checked: None }))
     }
 }
 
@@ -133,20 +131,19 @@ impl Share<'_> {
     fn check(mut self, tx: &dyn Transaction, rules: &mut Rules<'_>) -> Result<()> {
         let (chunk, outcome) = Chunk::read(tx, rules, self.span);
         outcome?;
-        self.done = Some((chunk, Ok(())));
+        self.checked = Some((chunk, Ok(())));
         Ok(())
     }
 
     /// As the thread that asked, whose word is the last: a damaged page may be refused only when it is first read.
     fn settle(mut self, tx: &dyn Transaction, rules: &mut Rules<'_>) {
-        self.done = Some(Chunk::read(tx, rules, self.span));
+        self.checked = Some(Chunk::read(tx, rules, self.span));
     }
 }
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        let checked = self.done.take().map(|(chunk, outcome)| Done::Checked(chunk, outcome));
-        let done = checked.unwrap_or(Done::Returned(self.span));
+        let done = Done { span: self.span, checked: self.checked.take() };
         self.crew.state.lock().done.insert(self.number, done);
         self.crew.changed.notify_all();
     }
