@@ -24,26 +24,37 @@ fn realm() -> Realm {
 
 /// The first entry of alice's log.
 fn first() -> EntryV1<'static> {
-    let writer = Fingerprint::named("alice").unwrap();
-    let genesis = [realm().as_bytes().as_slice(), b"\x07default", b"\x04demo", writer.as_bytes(), &[0; 4]].concat();
+    begin("alice", "demo", "note", b"hi")
+}
+
+/// The first entry of a named writer's log in a stream.
+fn begin<'a>(name: &str, stream: &'a str, kind: &'a str, payload: &[u8]) -> EntryV1<'a> {
+    let writer = Fingerprint::named(name).unwrap();
     EntryV1 {
         realm: realm(),
         tenant: "default",
-        stream: "demo",
+        stream,
         writer,
         epoch: 0,
         seq: 1,
-        prev: EntryHash::from_bytes(blake3::derive_key("causal-vault v1 2026 log-genesis", &genesis)),
+        prev: genesis(stream, &writer),
         lamport: 1,
         parents: Default::default(),
-        kind: "note",
+        kind,
         ts_ms: 0,
         event_id: causal_vault::Uuid::nil(),
         scheme: Scheme::Plain,
-        payload_len: 2,
-        payload_digest: PayloadDigest::of(b"hi"),
+        payload_len: payload.len() as u64,
+        payload_digest: PayloadDigest::of(payload),
         extensions: Extensions::NONE,
     }
+}
+
+fn genesis(stream: &str, writer: &Fingerprint) -> EntryHash {
+    let len = [u8::try_from(stream.len()).unwrap()];
+    let (realm, stream) = (realm(), stream.as_bytes());
+    let scope = [realm.as_bytes().as_slice(), b"\x07default", &len, stream, writer.as_bytes(), &[0; 4]].concat();
+    EntryHash::from_bytes(blake3::derive_key("causal-vault v1 2026 log-genesis", &scope))
 }
 
 /// The entry behind another one.
@@ -117,13 +128,22 @@ pub(super) fn honest() -> Vec<(String, Vec<u8>)> {
         name("two", alice(&[made(&one), made(&after(&one))])),
         name("a parent", alice(&[parent, Made { parents: vec![1], ..made(&two) }])),
         name("extensions", extended(b"\0\x02\0\x05\0\0\0\x2012345678901234567890123456789012\x7f\0\0\0\0\x01x")),
+        name("a revocation of nobody here", {
+            let about = format!("vault:writer:{}", Fingerprint::named("carol").unwrap());
+            let revocation = begin("causal-vault", &about, "vault.revocation", b"");
+            let made = Made { payload: Vec::new(), ..made(&revocation) };
+            bundle(&[b"\0\x0ccausal-vault\0\0".to_vec()], &[made])
+        }),
         name("a commitment", lone(&EntryV1 { scheme: Scheme::Commitment, ..first() })),
     ]
 }
 
 /// What must be refused, and the rule that it breaks.
 pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
-    use ChainRule::{Encoding, Epoch, Lamport, Parent, Payload, Previous, Scope, Sequence, Signature, WriterIdentity};
+    use ChainRule::{
+        Encoding, Epoch, Frozen, KeyEvent, Lamport, Parent, Payload, Previous, Revoked, Scope, Sequence, Signature,
+        WriterIdentity,
+    };
     let one = first();
     let hash = EntryHash::of(&one.encode().unwrap());
     let two = || after(&first());
@@ -134,15 +154,29 @@ pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
     };
     let signed = |public: [u8; 32], signature| {
         let writer = Fingerprint::from_ed25519_pubkey(&public);
-        let genesis = [realm().as_bytes().as_slice(), b"\x07default", b"\x04demo", writer.as_bytes(), &[0; 4]].concat();
-        let prev = EntryHash::from_bytes(blake3::derive_key("causal-vault v1 2026 log-genesis", &genesis));
-        let entry = EntryV1 { writer, prev, ..first() };
+        let entry = EntryV1 { writer, prev: genesis("demo", &writer), ..first() };
         bundle(&[[&[1], public.as_slice(), &[0; 2]].concat()], &[Made { signature: Some(signature), ..made(&entry) }])
     };
     // Of order one: R = 1 and S = 0 fit every message under rules that are not strict.
     let identity: [u8; 32] = std::array::from_fn(|at| u8::from(at == 0));
     let zero: [u8; 64] = std::array::from_fn(|at| u8::from(at == 0));
+    let about = format!("vault:writer:{}", first().writer);
+    let said =
+        |name, kind, payload: &[u8]| Made { payload: payload.to_vec(), ..made(&begin(name, &about, kind, payload)) };
+    let told = |entries: [Made; 2]| {
+        let both = [b"\0\x05alice\0\0".to_vec(), b"\0\x0ccausal-vault\0\0".to_vec()];
+        bundle(&both, &entries)
+    };
+    let revoked = || said("causal-vault", "vault.revocation", b"");
+    let frozen = || said("causal-vault", "vault.equivocation", b"proof");
     let mut all: Vec<(&str, Vec<u8>, ChainRule)> = vec![
+        ("an entry of a revoked writer", told([revoked(), made(&one)]), Revoked),
+        ("a revocation of what is there", told([made(&one), revoked()]), Revoked),
+        ("an entry of a frozen writer", told([frozen(), made(&one)]), Frozen),
+        ("a freeze by itself", alice(&[said("alice", "vault.equivocation", b"proof")]), KeyEvent),
+        ("a rotation of a named writer", alice(&[said("alice", "vault.rotation", &[7; 32])]), KeyEvent),
+        ("an epoch in a writer's stream", alice(&[said("alice", "vault.epoch", b"why")]), KeyEvent),
+        ("a revocation without a signature", alice(&[said("alice", "vault.revocation", b"")]), KeyEvent),
         ("seq 2 first", lone(&EntryV1 { seq: 2, ..first() }), Sequence),
         ("a gap", behind(&EntryV1 { seq: 3, ..two() }), Sequence),
         ("a number twice", behind(&EntryV1 { seq: 1, ..two() }), Sequence),

@@ -79,8 +79,15 @@ pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
         body[34] = keep;
         body.truncate(35 + one * usize::from(keep));
     };
+    let vault = Vault::in_memory().unwrap();
+    let bob = vault.writer(key(7)).unwrap();
+    bob.commit(note("before")).unwrap();
+    let before = File::open(&export(&vault, Filter::all()));
+    drop(bob.rotate(key(17)).unwrap());
+    let told = File::open(&export(&vault, Filter::all())).records[1].1.clone();
     use ChainRule::{KeyEvent, Signature};
     vec![
+        ("a rotation that is not there".into(), before.with(1, |body| *body = told).seal(), KeyEvent),
         ("no rotation told".into(), file.with(writer, |body| cut(body, 0)).seal(), KeyEvent),
         ("one rotation told of two".into(), file.with(writer, |body| cut(body, 1)).seal(), KeyEvent),
         ("another new key".into(), file.with(writer, |body| body[35] ^= 1).seal(), KeyEvent),
