@@ -42,24 +42,42 @@ pub fn corpus(name: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).collect()
 }
 
-/// The corpus as it is, then `cases` mutations, until one fails.
+/// The corpus as it is, then `cases` mutations, until one fails. Half of them change what was accepted.
 pub fn run(seeds: &[Vec<u8>], seed: u64, cases: u64, target: impl Fn(&[u8]) -> bool) -> Run {
     let mut run = Run { cases: 0, accepted: 0, failed: None };
-    let mutations =
-        (0..cases).map(|case| mutated(seeds, &mut Rng::with_seed(seed ^ case.wrapping_mul(0x9e37_79b9_7f4a_7c15))));
-    for data in seeds.iter().cloned().chain(mutations) {
-        run.cases += 1;
-        match catch_unwind(AssertUnwindSafe(|| target(&data))) {
-            Ok(accepted) => run.accepted += u64::from(accepted),
-            Err(panic) => {
-                let text = panic.downcast_ref::<String>().cloned();
-                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-                run.failed = Some((data, text.unwrap_or_default()));
-                break;
-            }
+    let mut good = Vec::new();
+    for data in seeds {
+        if run.tries(data, &target) {
+            good.push(data.clone());
         }
     }
+    for case in 0..cases {
+        if run.failed.is_some() {
+            break;
+        }
+        let mut dice = Rng::with_seed(seed ^ case.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let from = if good.is_empty() || dice.bool() { seeds } else { &good };
+        run.tries(&mutated(from, &mut dice), &target);
+    }
     run
+}
+
+impl Run {
+    /// Whether the input is accepted. Nothing is tried after a failure.
+    fn tries(&mut self, data: &[u8], target: impl Fn(&[u8]) -> bool) -> bool {
+        if self.failed.is_some() {
+            return false;
+        }
+        self.cases += 1;
+        let accepted = catch_unwind(AssertUnwindSafe(|| target(data))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            self.failed = Some((data.to_vec(), text.unwrap_or_default()));
+            false
+        });
+        self.accepted += u64::from(accepted);
+        accepted
+    }
 }
 
 /// The gate: every property holds, and at least one case in `reach` is accepted, or nothing was tried.

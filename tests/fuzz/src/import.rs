@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use causal_vault::{
-    ErrorKind, ImportReport, SqliteOptions, StoreError, Vault, WriterLog, import_agent_store, verify_agent_store_import,
+    ImportReport, SqliteOptions, StoreError, Vault, WriterLog, import_agent_store, verify_agent_store_import,
 };
 use rusqlite::{Connection, params};
 
@@ -72,7 +72,6 @@ fn check(path: &Path, rows: Option<Rows>, import: impl Fn(&Path, &Vault) -> Resu
         Err(error) => {
             assert_eq!(size, 0, "something was stored before the error: {error}");
             assert!(rows.is_none_or(|rows| rows.is_wrong), "good rows were refused: {error}");
-            assert_ne!(error.kind(), ErrorKind::Invalid, "stored bytes are nobody's argument: {error}");
             return false;
         }
     };
