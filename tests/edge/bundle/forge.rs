@@ -273,3 +273,39 @@ fn an_honest_bundle_made_from_nothing_becomes_a_vault_that_verifies() {
         }
     }
 }
+
+/// A range behind the first entry, with an edge that fits.
+fn behind_first(second: &EntryV1<'_>) -> Vec<u8> {
+    let mut file = File::open(&alice(&[made(&first()), made(second)]));
+    file.records.remove(file.of(ENTRY)[0]);
+    let header = &mut file.records[0].1;
+    header[85] = 1;
+    header[86..94].copy_from_slice(&1_u64.to_be_bytes());
+    let leaf = tree_root([EntryHash::of(&first().encode().unwrap()).into()]);
+    header.splice(104..105, [&[1], leaf.as_slice()].concat());
+    file.seal()
+}
+
+/// A range cannot know the log that it goes on with; the vault does.
+#[test]
+fn an_entry_that_does_not_go_on_where_the_store_ends_is_not_imported() {
+    use ChainRule::{Lamport, Previous, Sequence};
+    let folder = tempfile::tempdir().unwrap();
+    let vault = Vault::restore(folder.path().join("v"), &lone(&first())[..], &[]).unwrap();
+    let two = || after(&first());
+    for (second, expected) in [
+        (EntryV1 { seq: 3, ..two() }, Sequence),
+        (EntryV1 { prev: EntryHash::from_bytes([5; 32]), ..two() }, Previous),
+        (EntryV1 { lamport: 3, ..two() }, Lamport),
+    ] {
+        let bundle = behind_first(&second);
+        verify(&bundle, &[]).unwrap();
+        match vault.import(&bundle[..], &[]) {
+            Err(StoreError::BundleBroken { rule, position: Some(2), .. }) => assert_eq!(rule, expected),
+            other => panic!("{expected}: {other:?}"),
+        }
+        assert_eq!(vault.tree_head().unwrap().size, 1);
+    }
+    assert_eq!(vault.import(&behind_first(&two())[..], &[]).unwrap().imported, 1);
+    assert!(vault.verify(&[]).unwrap().is_intact());
+}
