@@ -1,7 +1,7 @@
 //! How large a suite runs, and the seed that runs it again.
 //!
-//! `PROOF=release` chooses the size of a release, `CAUSAL_VAULT_CASES` any other, `CAUSAL_VAULT_SEED` the seed: 1 unless
-//! set, so that a run fails for what was changed, and a new one each time for `random`.
+//! `PROOF=release` chooses the size of a release, `CAUSAL_VAULT_CASES` any other, `CAUSAL_VAULT_SEED` the seed: a new
+//! one each time unless set, and the printed line says how to run the same again.
 
 pub(crate) mod hooked;
 pub(crate) mod tree;
@@ -26,8 +26,8 @@ pub(crate) fn suite(name: &str, every_push: u32, release: u32) -> Suite {
     let usual = if std::env::var("PROOF").as_deref() == Ok("release") { release } else { every_push };
     let cases = number("CAUSAL_VAULT_CASES").map_or(usual, |cases| u32::try_from(cases).expect("a 32-bit number"));
     let seed = match std::env::var("CAUSAL_VAULT_SEED").as_deref() {
-        Ok("random") => fresh(),
-        _ => number("CAUSAL_VAULT_SEED").unwrap_or(1),
+        Err(_) | Ok("random") => fresh(),
+        Ok(_) => number("CAUSAL_VAULT_SEED").expect("a seed"),
     };
     println!("{name}: {cases} cases; again with CAUSAL_VAULT_SEED={seed} CAUSAL_VAULT_CASES={cases}");
     Suite { cases, seed, shrinks: 2_000 }
