@@ -2,6 +2,7 @@
 //! accepted, so that a corpus from which nothing is accepted can be told. Where a module has `target_with`, the reader can
 //! be replaced: the tests put in one with a mistake, which must be caught.
 
+pub mod bundle;
 pub mod driver;
 pub mod entry;
 pub mod equivocation;

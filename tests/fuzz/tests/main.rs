@@ -4,7 +4,12 @@ mod mistakes;
 mod seeds;
 
 use causal_vault_fuzz::driver::hold;
-use causal_vault_fuzz::{entry, equivocation, file, import, note, payload, tree_proof};
+use causal_vault_fuzz::{bundle, entry, equivocation, file, import, note, payload, tree_proof};
+
+#[test]
+fn a_bundle_that_verifies_is_what_was_exported() {
+    hold("bundle", 10_000, 1_000_000, 2_000, bundle::target);
+}
 
 #[test]
 fn entry_bytes_have_one_reading() {

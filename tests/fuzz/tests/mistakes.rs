@@ -3,14 +3,24 @@
 use std::path::Path;
 
 use causal_vault::{
-    ConsistencyProof, EntryV1, Equivocation, Event, ImportReport, InclusionProof, SignedNote, SqliteBackend,
-    SqliteOptions, StoreError, TreeHead, Vault, import_agent_store, verify_consistency, verify_inclusion,
+    Bundle, ConsistencyProof, EntryV1, Equivocation, Event, ImportReport, InclusionProof, SignedNote, SqliteBackend,
+    SqliteOptions, StoreError, TailVerdict, TreeHead, Vault, import_agent_store, verify_consistency, verify_inclusion,
 };
 use causal_vault_fuzz::driver::caught;
-use causal_vault_fuzz::{entry, equivocation, file, import, note, payload, tree_proof};
+use causal_vault_fuzz::{bundle, entry, equivocation, file, import, note, payload, tree_proof};
 use rmp_serde::Deserializer;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+
+#[test]
+fn a_bundle_whose_anchor_is_taken_on_trust_is_caught() {
+    caught("bundle", 10_000, |data| {
+        bundle::target_with(data, |data, anchor| {
+            Bundle::open(data)?;
+            Ok(TailVerdict::Consistent { anchored: anchor.size })
+        })
+    });
+}
 
 #[test]
 fn an_entry_decoder_that_overlooks_what_follows_is_caught() {

