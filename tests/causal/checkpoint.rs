@@ -267,6 +267,22 @@ fn a_cosignature_holds_for_its_witness_its_time_and_its_checkpoint_only() {
     assert!(note.verify(&witness().verifier()).is_err(), "the same key, as a signer of notes, has another id");
 }
 
+#[test]
+fn a_cosignature_is_made_up_to_the_largest_time_that_one_is_read_at() {
+    let latest = i64::MAX as u64;
+    let mut note = note();
+    note.add(witness().cosign(&note, latest).unwrap()).unwrap();
+    assert_eq!(note.cosigned_at(&witness().cosignature_verifier()), Ok(latest));
+    let error = witness().cosign(&note, latest + 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+}
+
+#[test]
+fn a_signer_tells_its_name_and_nothing_of_its_key() {
+    assert_eq!(log().name(), ORIGIN);
+    assert_eq!(format!("{:?}", log()), format!("NoteSigner {{ name: {ORIGIN:?}, .. }}"));
+}
+
 fn signature(name: &str, bytes: &[u8]) -> NoteSignature {
     use base64::Engine;
     format!("— {name} {}", base64::engine::general_purpose::STANDARD.encode(bytes)).parse().unwrap()
