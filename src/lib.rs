@@ -70,11 +70,13 @@
 //! # Where to go on
 //!
 //! - [`Vault`]: open, commit, read, subscribe, verify; [`Vault::transaction`] for your own SQL and an append, atomic.
+//! - What an auditor takes along: [`VerifyReport`], [`Checkpoint`] and [`SignedNote`], [`InclusionProof`], [`Bundle`], and
+//!   [`Equivocation`] where a writer has told two stories.
 //! - The primitives, each usable alone over [`&dyn Backend`](Backend): [`WriterLog`], [`Generation`], [`Doorbell`],
 //!   [`Fingerprint`], and the bytes themselves: [`EntryV1`].
-//! - [`manual`]: [architecture](manual::architecture), [the bytes](mod@manual::format),
-//!   [what `Ok` means](manual::durability), [how it is tested](manual::proof), [why, and why not](manual::why),
-//!   [changes](manual::changelog).
+//! - [`manual`]: [architecture](manual::architecture), [the bytes](mod@manual::format), [bundles](manual::bundle),
+//!   [what `Ok` means](manual::durability), [where the time goes](manual::performance),
+//!   [how it is tested](manual::proof), [why, and why not](manual::why), [changes](manual::changelog).
 //!
 //! # Features
 //!
