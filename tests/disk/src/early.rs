@@ -41,7 +41,7 @@ impl Backend for EarlyBackend {
 
     fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
         self.settle()?;
-        self.db.exec(if access == Access::Write { "BEGIN IMMEDIATE" } else { "BEGIN" }, &[])?;
+        self.db.exec(if access == Access::Read { "BEGIN" } else { "BEGIN IMMEDIATE" }, &[])?;
         Ok(Box::new(EarlyTransaction { backend: self, access, ended: false }))
     }
 }
@@ -79,7 +79,7 @@ impl Transaction for EarlyTransaction<'_> {
         self.ended = true;
         match self.access {
             Access::Read => self.backend.db.exec("COMMIT", &[]).map(drop),
-            Access::Write => {
+            Access::SharedWrite | Access::Write => {
                 self.backend.open.store(true, Ordering::Relaxed);
                 Ok(())
             }
