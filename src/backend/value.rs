@@ -133,13 +133,18 @@ pub(crate) mod columns {
 
     pub(crate) fn text<'a>(row: &[ValueRef<'a>], index: usize) -> Result<&'a str> {
         match cell(row, index)? {
-            // None that we store holds one, and no statement could look for it.
-            ValueRef::Text(text) if text.contains('\0') => {
-                wrong(index, "text without a NUL character", ValueRef::Text(text))
-            }
             ValueRef::Text(text) => Ok(text),
             other => wrong(index, "text", other),
         }
+    }
+
+    /// Text that a statement can look for.
+    pub(crate) fn name<'a>(row: &[ValueRef<'a>], index: usize) -> Result<&'a str> {
+        let name = text(row, index)?;
+        if name.contains('\0') {
+            return wrong(index, "text without a NUL character", ValueRef::Text(name));
+        }
+        Ok(name)
     }
 
     pub(crate) fn blob<'a>(row: &[ValueRef<'a>], index: usize) -> Result<&'a [u8]> {

@@ -24,6 +24,6 @@ pub(crate) fn find_or_create<S: Sql + ?Sized>(sql: &S, kind: &str) -> Result<i64
 /// Every kind and its number.
 pub(crate) fn all<S: Sql + ?Sized>(sql: &S) -> Result<Vec<(i64, String)>> {
     sql.all("SELECT id, kind FROM vault_kind ORDER BY id", &[], |row| {
-        Ok((columns::int(row, 0)?, columns::text(row, 1)?.to_owned()))
+        Ok((columns::int(row, 0)?, columns::name(row, 1)?.to_owned()))
     })
 }

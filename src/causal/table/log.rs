@@ -135,7 +135,7 @@ fn row(row: &[ValueRef<'_>]) -> Result<Log> {
     Ok(Log {
         id: columns::int(row, 0)?,
         timeline: columns::counter(row, 1)?,
-        stream: columns::text(row, 2)?.to_owned(),
+        stream: columns::name(row, 2)?.to_owned(),
         writer: columns::int(row, 3)?,
         epoch: epoch(row, 4)?,
     })

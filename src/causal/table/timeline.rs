@@ -84,7 +84,7 @@ pub(crate) fn all<S: Sql + ?Sized>(sql: &S) -> Result<Vec<Timeline>> {
 /// The tenants that have appended.
 pub(crate) fn tenants<S: Sql + ?Sized>(sql: &S) -> Result<Vec<String>> {
     sql.all("SELECT tenant FROM vault_timeline WHERE name = ? ORDER BY id", &[text(MAIN)], |row| {
-        columns::text(row, 0).map(str::to_owned)
+        columns::name(row, 0).map(str::to_owned)
     })
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn claim<S: Sql + ?Sized>(sql: &S, id: i64, writer: &Fingerprint) -> 
 
 fn row(row: &[ValueRef<'_>]) -> Result<(Fingerprint, Identity)> {
     let claimed = Fingerprint::from_bytes(columns::array(row, 0)?);
-    let identity = match columns::optional(row, 1, columns::text)? {
+    let identity = match columns::optional(row, 1, columns::name)? {
         Some(name) => Identity::named(name).map_err(|error| StoreError::MalformedRow(format!("a writer: {error}")))?,
         None => Identity::signed(columns::array(row, 2)?),
     };
