@@ -164,7 +164,15 @@ pub(crate) fn scan<S: Sql + ?Sized>(
 /// The first id above `after` and up to `to` that an entry has.
 pub(crate) fn first_after<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Option<u64>> {
     let statement = "SELECT id FROM vault_entry WHERE id > ? AND id <= ? ORDER BY id LIMIT 1";
-    sql.first(statement, &[int(after), int(to)], |row| columns::counter(row, 0))
+    let found = sql.first(statement, &[int(after), int(to)], |row| columns::counter(row, 0))?;
+    match found {
+        // A damaged tree leads a search astray; whoever goes on from what it finds would never come to an end.
+        Some(id) if id <= after || id > to => Err(StoreError::Corrupt {
+            what: format!("table {}", TABLE.name),
+            detail: format!("a search for ids above {after} and up to {to} found {id}; restore it from a backup"),
+        }),
+        found => Ok(found),
+    }
 }
 
 /// The last id above `after` and up to `to` that an entry has.
