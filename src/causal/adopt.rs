@@ -12,8 +12,9 @@ use super::hash::{EntryHash, PayloadDigest, causal_hash};
 use super::merkle::TreeHead;
 use super::path;
 use super::table::entry::{Link, NewRow, StoredPayload};
+use super::table::head::Moved;
 use super::table::timeline::{MAIN, Timeline};
-use super::table::{edge, entry, kind, log, node, payload, timeline, writer};
+use super::table::{chain, edge, entry, head, kind, log, node, payload, timeline, writer};
 use super::verify::{self, Break};
 use super::writer::{Identity, Proof};
 use crate::backend::Transaction;
@@ -43,6 +44,7 @@ pub(crate) struct Adopter<'t> {
     timeline: Timeline,
     start: u64,
     inline_bytes: usize,
+    heads: Moved,
     logs: HashMap<(Fingerprint, u32), HashMap<Arc<str>, Log>>,
     kinds: HashMap<String, i64>,
 }
@@ -69,7 +71,8 @@ impl<'t> Adopter<'t> {
     pub(crate) fn open(sql: &'t dyn Transaction, tenant: &'t str, inline_bytes: usize) -> Result<Self> {
         let timeline = timeline::find_or_create(sql, tenant, MAIN)?;
         let start = timeline.tree.size();
-        Ok(Self { sql, tenant, timeline, start, inline_bytes, logs: HashMap::new(), kinds: HashMap::new() })
+        let (heads, logs, kinds) = (Moved::default(), HashMap::new(), HashMap::new());
+        Ok(Self { sql, tenant, timeline, start, inline_bytes, heads, logs, kinds })
     }
 
     pub(crate) fn head(&self) -> TreeHead {
@@ -88,11 +91,12 @@ impl<'t> Adopter<'t> {
     }
 
     /// The hash and the signature of the entry that stands where this one says it does in its log.
-    pub(crate) fn twin(&self, stored: &EntryV1<'_>) -> Result<Option<(EntryHash, Option<[u8; 64]>)>> {
+    pub(crate) fn twin(&mut self, stored: &EntryV1<'_>) -> Result<Option<(EntryHash, Option<[u8; 64]>)>> {
+        self.heads.store(self.sql)?;
         let Some(writer) = writer::find(self.sql, &stored.writer)? else { return Ok(None) };
         let epochs = log::epochs(self.sql, self.timeline.id, stored.stream, writer)?;
         let Some((log, _)) = epochs.into_iter().find(|(_, epoch)| *epoch == stored.epoch) else { return Ok(None) };
-        let Some(link) = entry::link_at(self.sql, log, stored.seq)? else { return Ok(None) };
+        let Some(link) = chain::link_at(self.sql, log, stored.seq)? else { return Ok(None) };
         entry::by_id(self.sql, link.id, |row| Ok((row.hash, row.signature)))
     }
 
@@ -129,6 +133,7 @@ impl<'t> Adopter<'t> {
             id,
             log: log.row,
             seq,
+            back: log.last.map_or(0, |last| id.saturating_sub(last.id)),
             event_key: event_id::key(&stored.event_id, position),
             kind: self.kind(stored.kind)?,
             lamport,
@@ -139,6 +144,7 @@ impl<'t> Adopter<'t> {
             payload: self.store_payload(foreign)?,
         };
         entry::insert(self.sql, row)?;
+        self.heads.push(log.row, id);
         for parent in &parents {
             edge::insert(self.sql, id, parent.id)?;
         }
@@ -151,7 +157,8 @@ impl<'t> Adopter<'t> {
     }
 
     /// What the vault's own verification would say of what was adopted, as it stands in the rows now.
-    pub(crate) fn first_break(&self) -> Result<Option<Break>> {
+    pub(crate) fn first_break(&mut self) -> Result<Option<Break>> {
+        self.heads.store(self.sql)?;
         let mut logs = self.logs.values().flat_map(HashMap::values);
         if let Some(last) = logs.find(|log| log.ends_unsigned).and_then(|log| log.last) {
             let (found, expected) = ("no signature on the last entry", "one by the writer's key");
@@ -163,9 +170,10 @@ impl<'t> Adopter<'t> {
     }
 
     /// Stores what the entries left to store and returns the size the tree had before; the caller commits.
-    pub(crate) fn finish(self) -> Result<u64> {
+    pub(crate) fn finish(mut self) -> Result<u64> {
+        self.heads.store(self.sql)?;
         if self.timeline.tree.size() > self.start {
-            timeline::advance(self.sql, &self.timeline, self.start)?;
+            head::advance(self.sql, self.timeline.id, &self.timeline.tree, self.start)?;
         }
         Ok(self.start)
     }
@@ -181,7 +189,7 @@ impl<'t> Adopter<'t> {
             Some((row, _)) => row,
             None => log::create(self.sql, self.timeline.id, stored.stream, writer, stored.epoch)?,
         };
-        let log = Log { row, last: entry::head(self.sql, row)?, ends_unsigned: false };
+        let log = Log { row, last: chain::head(self.sql, row)?, ends_unsigned: false };
         self.learn(stored, log);
         Ok(log)
     }

@@ -19,8 +19,9 @@ use super::merkle::TreeHead;
 use super::reference::EventRef;
 use super::signer::{PURPOSE_ENTRY, Signer, message};
 use super::table::entry::{Link, NewRow, StoredPayload};
-use super::table::timeline::MAIN;
-use super::table::{edge, entry, kind, log, node, payload, realm, timeline, writer};
+use super::table::head::Moved;
+use super::table::timeline::{MAIN, Timeline};
+use super::table::{chain, edge, entry, head, kind, log, node, payload, realm, timeline, writer};
 use crate::backend::Transaction;
 use crate::words::limits::COUNTER_MAX;
 use crate::words::{Result, StoreError};
@@ -51,6 +52,8 @@ pub(crate) struct Appender<'t> {
     known: Known,
     start: u64,
     inline_bytes: usize,
+    /// The newest entries of logs, until they are stored.
+    heads: Moved,
     /// The last entry of each log that is to be signed when the transaction ends.
     unsigned: HashMap<i64, (Arc<dyn Signer>, Link)>,
     /// A write failed half-way: only a rollback is left.
@@ -65,13 +68,13 @@ impl<'t> Appender<'t> {
         inline_bytes: usize,
         known: Option<Known>,
     ) -> Result<Self> {
-        let timeline = timeline::find_or_create(sql, tenant, MAIN)?;
-        let known = match known.filter(|known| known.timeline == timeline) {
+        let read = known.as_ref().map(|known| timeline::read(sql, known.timeline.id)).transpose()?;
+        let known = match known.filter(|known| read.as_ref() == Some(&known.timeline)) {
             Some(known) => known,
-            None => Known::new(realm::read(sql)?, timeline),
+            None => Known::new(realm::read(sql)?, timeline::find_or_create(sql, tenant, MAIN)?),
         };
-        let start = known.timeline.tree.size();
-        Ok(Self { sql, tenant, known, start, inline_bytes, unsigned: HashMap::new(), failed: false })
+        let (start, heads) = (known.timeline.tree.size(), Moved::default());
+        Ok(Self { sql, tenant, known, start, inline_bytes, heads, unsigned: HashMap::new(), failed: false })
     }
 
     /// Gives the draft its place. After an error the transaction holds nothing of it, or can only be rolled back.
@@ -102,6 +105,7 @@ impl<'t> Appender<'t> {
         let lamport = last.iter().chain(&parents).map(|link| link.lamport).max().unwrap_or(0) + 1;
         let position = self.known.timeline.tree.size() + 1;
         let id = entry::id(self.known.timeline.id, position)?;
+        let back = last.map_or(0, |last| id.saturating_sub(last.id));
         let event_id = draft.event_id.unwrap_or_else(|| event_id::at(position));
         let (seq, lamport) =
             (below_max("the log", found + 1, "entries")?, below_max("lamport time", lamport, "steps")?);
@@ -137,22 +141,36 @@ impl<'t> Appender<'t> {
 
         self.failed = true;
         let payload = self.store_payload(draft)?;
-        entry::insert(
-            self.sql,
-            NewRow { id, log, seq, event_key, kind, lamport, hash, causal: stored_causal, bytes, signature, payload },
-        )?;
+        let row = NewRow {
+            id,
+            log,
+            seq,
+            back,
+            event_key,
+            kind,
+            lamport,
+            hash,
+            causal: stored_causal,
+            bytes,
+            signature,
+            payload,
+        };
+        entry::insert(self.sql, row)?;
+        self.heads.push(log, id);
         for parent in &parents {
             edge::insert(self.sql, id, parent.id)?;
         }
         let timeline = &mut self.known.timeline;
         node::push(self.sql, timeline.id, &mut timeline.tree, hash.as_bytes())?;
+        if is_about_writers(&draft.stream) {
+            // Who may append next is read from the store.
+            self.store_heads()?;
+            self.known.forget_writers();
+        }
         self.failed = false;
 
         let link = Link { id, seq, lamport, hash, causal };
         self.known.advance(&writer, &draft.stream, link);
-        if is_about_writers(&draft.stream) {
-            self.known.forget_writers();
-        }
         match &author.signing {
             Signing::Last(signer) => drop(self.unsigned.insert(log, (Arc::clone(signer), link))),
             Signing::Each(_) | Signing::Never => drop(self.unsigned.remove(&log)),
@@ -175,6 +193,11 @@ impl<'t> Appender<'t> {
         payload::find_or_create(self.sql, self.known.timeline.id, digest, bytes).map(drop)
     }
 
+    /// Stores what look-ups by place need of what was appended.
+    pub(crate) fn store_heads(&mut self) -> Result<()> {
+        self.heads.store(self.sql)
+    }
+
     /// The head of the tree, where this transaction has made it grow.
     pub(crate) fn new_head(&self) -> Option<TreeHead> {
         let tree = &self.known.timeline.tree;
@@ -183,13 +206,15 @@ impl<'t> Appender<'t> {
 
     /// Stores what the appends left to store; the caller commits. What is returned is good for the next transaction of
     /// this tenant once this one is committed.
-    pub(crate) fn finish(self) -> Result<Option<Known>> {
+    pub(crate) fn finish(mut self) -> Result<Option<Known>> {
         self.check_whole()?;
+        self.store_heads()?;
         for (signer, last) in self.unsigned.values() {
             entry::sign(self.sql, last.id, &self.sign(&**signer, PURPOSE_ENTRY, &last.hash)?)?;
         }
         if self.known.timeline.tree.size() > self.start {
-            timeline::advance(self.sql, &self.known.timeline, self.start)?;
+            let Timeline { id, tree } = &self.known.timeline;
+            head::advance(self.sql, *id, tree, self.start)?;
         }
         Ok(self.known.is_small().then_some(self.known))
     }
@@ -259,11 +284,12 @@ impl<'t> Appender<'t> {
         }
     }
 
-    fn find(&self, reference: &EventRef) -> Result<Option<Link>> {
+    fn find(&mut self, reference: &EventRef) -> Result<Option<Link>> {
         let known = self.known.log(&reference.writer, &reference.stream);
         if let Some(last) = known.and_then(|head| head.last).filter(|last| last.hash == reference.hash) {
             return Ok((last.seq == reference.seq).then_some(last));
         }
+        self.store_heads()?;
         find_entry(self.sql, self.known.timeline.id, reference)
     }
 
@@ -287,7 +313,7 @@ impl<'t> Appender<'t> {
             key,
             epoch,
             genesis: EntryHash::genesis(&self.known.realm, self.tenant, stream, &writer, epoch),
-            last: entry::head(self.sql, id)?,
+            last: chain::head(self.sql, id)?,
         };
         self.known.learn_log(writer, head.clone());
         Ok(head)
@@ -320,7 +346,7 @@ pub(crate) fn find_entry<S: crate::backend::Sql + ?Sized>(
 ) -> Result<Option<Link>> {
     let Some(row) = writer::find(sql, &reference.writer)? else { return Ok(None) };
     for (log, _) in log::epochs(sql, timeline, &reference.stream, row)? {
-        if let Some(link) = entry::link_at(sql, log, reference.seq)?.filter(|link| link.hash == reference.hash) {
+        if let Some(link) = chain::link_at(sql, log, reference.seq)?.filter(|link| link.hash == reference.hash) {
             return Ok(Some(link));
         }
     }

@@ -15,7 +15,7 @@ use super::key_event::{
     vault_identity,
 };
 use super::table::entry::{self, Row, StoredPayload};
-use super::table::{edge, log, payload, writer};
+use super::table::{chain, edge, log, payload, writer};
 use crate::backend::Sql;
 use crate::words::{Result, StoreError};
 
@@ -60,8 +60,8 @@ impl Authority {
     pub(crate) fn read<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>, writer: &Fingerprint) -> Result<Arc<Self>> {
         let mut events = Vec::new();
         for log in log::select(sql, scope.timeline, Some(&stream_of(writer)), None)? {
-            entry::scan_log(sql, log.id, 1, |row| {
-                events.extend(Event::read(sql, &row)?);
+            chain::scan(sql, log.id, 1, |row| {
+                events.extend(Event::read(sql, row)?);
                 Ok(ControlFlow::Continue(()))
             })?;
         }
@@ -238,7 +238,7 @@ pub(crate) fn epochs<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>) -> Result<Vec<(
     let mut epochs = Vec::new();
     let Some(row) = writer::find(sql, &vault_identity().id())? else { return Ok(epochs) };
     for (log, epoch) in log::epochs(sql, scope.timeline, EPOCH_STREAM, row)? {
-        entry::scan_log(sql, log, 1, |row| {
+        chain::scan(sql, log, 1, |row| {
             if EntryV1::decode(row.bytes).is_ok_and(|entry| entry.kind == EPOCH && entry.epoch == epoch) {
                 epochs.push((row.id, epoch));
             }

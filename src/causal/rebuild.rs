@@ -12,9 +12,10 @@ use super::fingerprint::Fingerprint;
 use super::hash::{CausalDigest, EntryHash, causal_hash};
 use super::merkle::{Frontier, TreeHead};
 use super::table::entry::{Evidence, NewRow, StoredPayload};
+use super::table::head::Moved;
 use super::table::log::Log;
 use super::table::timeline::{MAIN, Timeline};
-use super::table::{edge, entry, kind, log, lookup, node, payload, timeline, writer};
+use super::table::{edge, entry, head, kind, log, lookup, node, payload, timeline, writer};
 use super::verify::{Anchor, Verifier, VerifyReport};
 use crate::backend::{Access, Backend, Sql, Transaction};
 use crate::words::limits::POSITION_MAX;
@@ -27,7 +28,7 @@ pub(crate) fn rebuild(db: &dyn Backend, tenant: &str, anchors: &[Anchor]) -> Res
         tx.reindex(table.name)?;
     }
     lookup::forget(&*tx)?;
-    if let Some(number) = timeline::number(&*tx, tenant, MAIN)? {
+    if let Some(number) = timeline::by_rows(&*tx, tenant, MAIN)?.pop() {
         Rebuild::open(&*tx, tenant, number)?.run(anchors)?;
     }
     let report = Verifier::new(db, tenant).anchors(anchors).run_in(&*tx)?;
@@ -55,6 +56,8 @@ struct Rebuild<'t> {
     /// The logs by stream, row of the writer, and epoch.
     logs: BTreeMap<(String, i64, u32), Log>,
     kinds: HashMap<String, i64>,
+    /// The newest entry of each log so far.
+    last: HashMap<i64, u64>,
     /// Of the entries that are somebody's parents: id and causal digest.
     parents: HashMap<EntryHash, Option<(u64, CausalDigest)>>,
     tree: Frontier,
@@ -71,6 +74,7 @@ impl<'t> Rebuild<'t> {
             writers: HashMap::new(),
             logs: BTreeMap::new(),
             kinds: kind::all(tx)?.into_iter().map(|(id, kind)| (kind, id)).collect(),
+            last: HashMap::new(),
             parents: HashMap::new(),
             tree: Frontier::new(),
         };
@@ -99,6 +103,7 @@ impl<'t> Rebuild<'t> {
         let (tx, (from, to)) = (self.tx, self.ids);
         entry::moved(tx, from, to, |evidence| self.put_back(&evidence))?;
         entry::end_move(tx)?;
+        self.put_heads()?;
         self.put_tree(anchors)
     }
 
@@ -193,12 +198,14 @@ impl<'t> Rebuild<'t> {
                 .map_or(StoredPayload::None, StoredPayload::Shared),
         };
         self.tree.push(hash.as_bytes());
+        let back = self.last.insert(log, id).map_or(0, |last| id.saturating_sub(last));
         entry::insert(
             self.tx,
             NewRow {
                 id,
                 log,
                 seq: stored.seq,
+                back,
                 event_key: event_id::key(&stored.event_id, entry::position(id)),
                 kind,
                 lamport: stored.lamport,
@@ -211,11 +218,25 @@ impl<'t> Rebuild<'t> {
         )
     }
 
+    /// Stores the newest entry of each log; those of other timelines' logs as they were.
+    fn put_heads(&self) -> Result<()> {
+        let mut heads = Moved::default();
+        let others = log::of_others(self.tx, self.timeline)?;
+        head::scan(self.tx, |(log, newest)| {
+            if others.contains(&log) && entry::timeline(newest) != self.timeline {
+                heads.push(log, newest);
+            }
+            Ok(())
+        })?;
+        self.last.iter().for_each(|(log, entry)| heads.push(*log, *entry));
+        head::refill(self.tx, heads)
+    }
+
     /// Stores the nodes of the tree. Its head is no more than what was there last: entries that were cut off must not be
     /// forgotten by it, unless an anchor says that these are all there were.
     fn put_tree(&mut self, anchors: &[Anchor]) -> Result<()> {
         let timeline = Timeline { id: self.timeline, tree: self.tree.clone() };
-        let stored = timeline::read(self.tx, self.timeline).ok().flatten();
+        let stored = timeline::read(self.tx, self.timeline).ok();
         if stored.as_ref() != Some(&timeline) {
             let TreeHead { size, root } = timeline.tree.head();
             if !anchors.iter().any(|anchor| anchor.size == size && anchor.root == root) {
@@ -224,7 +245,7 @@ impl<'t> Rebuild<'t> {
                 );
                 return Err(refused(self.tenant, &detail));
             }
-            timeline::replace(self.tx, &timeline)?;
+            head::replace(self.tx, timeline.id, &timeline.tree)?;
         }
         node::clear(self.tx, self.timeline)?;
         node::rebuild(self.tx, &timeline).map(drop)

@@ -21,7 +21,7 @@ pub(crate) fn ensure(db: &dyn Backend) -> Result<()> {
         // What an older version of the crate has stored has no nodes yet. Entries that were changed get none: the vault
         // can be opened, and verified.
         for timeline in timeline::all(tx)? {
-            match node::rebuild(tx, &timeline) {
+            match timeline::read(tx, timeline).and_then(|timeline| node::rebuild(tx, &timeline)) {
                 Ok(_) | Err(StoreError::Corrupt { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -12,7 +12,7 @@ use super::extension::Extension;
 use super::fingerprint::Fingerprint;
 use super::schema;
 use super::table::entry::{Row, StoredPayload};
-use super::table::{agent_store, entry, log, payload, timeline, writer};
+use super::table::{agent_store, chain, log, payload, timeline, writer};
 use super::verify;
 use super::writer::Identity;
 use crate::backend::{Access, Backend};
@@ -162,7 +162,7 @@ impl WriterLog {
     /// ```
     pub fn head(db: &dyn Backend, stream: &str, writer: &str) -> Result<Option<Entry>> {
         for (_, log) in find(db, stream, writer)?.into_iter().rev() {
-            if let Some(head) = entry::head(db, log)? {
+            if let Some(head) = chain::head(db, log)? {
                 return Ok(page(db, writer, log, head.seq)?.pop());
             }
         }
@@ -331,15 +331,15 @@ fn find(db: &dyn Backend, stream: &str, writer: &str) -> Result<VecDeque<(u32, i
 /// The largest number of an entry, of whatever epoch; 0 in an empty log.
 pub(crate) fn head_seq(db: &dyn Backend, stream: &str, writer: &str) -> Result<u64> {
     find(db, stream, writer)?.into_iter().try_fold(0, |max, (_, log)| {
-        let head = entry::head(db, log)?;
+        let head = chain::head(db, log)?;
         Ok(head.map_or(max, |head| max.max(head.seq)))
     })
 }
 
 fn page(db: &dyn Backend, writer: &str, log: i64, from: u64) -> Result<Vec<Entry>> {
     let (mut entries, mut bytes) = (Vec::new(), 0);
-    entry::scan_log(db, log, from, |row| {
-        let entry = read(db, writer, &row)?;
+    chain::scan(db, log, from, |row| {
+        let entry = read(db, writer, row)?;
         bytes += entry.payload.len();
         entries.push(entry);
         let full = entries.len() >= PAGE_ENTRIES || bytes >= PAGE_BYTES;

@@ -10,7 +10,7 @@ use super::receipt::Receipt;
 use crate::causal::authority::{Authority, first_key};
 use crate::causal::draft::{Author, Draft};
 use crate::causal::key_event::{EQUIVOCATION, stream_of, subject, vault_identity};
-use crate::causal::table::{entry, log, writer};
+use crate::causal::table::{chain, entry, log, writer};
 use crate::causal::writer_log::opaque;
 use crate::causal::{EntryHash, Equivocation, LogPlace, SignedEntry};
 use crate::words::limits::PAYLOAD_BYTES_MAX;
@@ -54,7 +54,7 @@ impl Vault {
         let Some(row) = writer::find(db, &place.writer)? else { return Ok(None) };
         let logs = log::epochs(db, scope.timeline, &place.stream, row)?;
         let Some((log, _)) = logs.into_iter().find(|(_, epoch)| *epoch == place.epoch) else { return Ok(None) };
-        let own = entry::link_at(db, log, place.seq)?.filter(|own| own.hash != EntryHash::of(&seen.bytes));
+        let own = chain::link_at(db, log, place.seq)?.filter(|own| own.hash != EntryHash::of(&seen.bytes));
         let Some(own) = own.map(|own| self.signed_row(own.id)).transpose()?.flatten() else { return Ok(None) };
         let authority = Authority::read(db, scope, &place.writer)?;
         let rotations = authority.rotations_before_epoch(place.epoch).cloned().collect();

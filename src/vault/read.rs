@@ -11,7 +11,7 @@ use super::record::{Names, StoredEvent};
 use crate::backend::Sql;
 use crate::causal::append::find_entry;
 use crate::causal::table::entry::{self, Row};
-use crate::causal::table::{edge, kind, log, timeline, writer};
+use crate::causal::table::{chain, edge, kind, log, timeline, writer};
 use crate::words::Result;
 use crate::words::limits::POSITION_MAX;
 
@@ -57,8 +57,8 @@ pub struct Events {
 
 /// How the wanted rows are found; what is left to compare is compared row by row.
 enum Plan {
-    /// Rows of a few logs behind `last`: the next sequence number of each.
-    Logs(Vec<(i64, u64)>, Kinds),
+    /// Rows of a few logs behind `last`.
+    Logs(Vec<chain::Cursor>, Kinds),
     /// Rows in position order, of some logs where these are too many for a plan of their own.
     Positions(Option<HashSet<i64>>, Kinds),
     /// The children of an entry.
@@ -134,7 +134,7 @@ impl Events {
             }
             Plan::Logs(logs, kinds) => {
                 let after = self.last;
-                merge(db, logs, self.end, |row| {
+                chain::merge(db, logs, self.end, |row| {
                     if row.id > after && wanted(kinds, row.kind) {
                         return page.push(db, row);
                     }
@@ -224,8 +224,8 @@ fn plan<S: Sql + ?Sized>(sql: &S, timeline: u64, filter: &Filter, last: u64) -> 
         None => Ok(Plan::Positions(None, kinds)),
         Some(logs) if logs.len() > LOGS_MAX => Ok(Plan::Positions(Some(set(&logs)), kinds)),
         Some(logs) => {
-            let starts = logs.iter().map(|log| Ok((log.id, entry::first_seq_after(sql, log.id, last)?)));
-            Ok(Plan::Logs(starts.collect::<Result<_>>()?, kinds))
+            let cursors = logs.iter().map(|log| cursor(sql, log.id, last));
+            Ok(Plan::Logs(cursors.collect::<Result<_>>()?, kinds))
         }
     }
 }
@@ -244,41 +244,11 @@ pub(crate) fn visit_logs<S: Sql + ?Sized>(
             false => Ok(ControlFlow::Continue(())),
         });
     }
-    let starts = logs.iter().map(|log| Ok((*log, entry::first_seq_after(sql, *log, after)?)));
-    merge(sql, &mut starts.collect::<Result<Vec<_>>>()?, end, visit)
+    let cursors = logs.iter().map(|log| cursor(sql, *log, after));
+    chain::merge(sql, &mut cursors.collect::<Result<Vec<_>>>()?, end, visit)
 }
 
-/// Shows the rows of several logs in the order of their ids, each log from its next sequence number, which moves on.
-fn merge<S: Sql + ?Sized>(
-    sql: &S,
-    logs: &mut [(i64, u64)],
-    end: u64,
-    mut visit: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
-) -> Result<()> {
-    let mut heads = Vec::with_capacity(logs.len());
-    for (at, (log, next)) in logs.iter().enumerate() {
-        heads.extend(entry::link_from(sql, *log, *next)?.map(|link| (link.id, at)));
-    }
-    loop {
-        heads.sort_unstable_by(|a, b| b.cmp(a));
-        let Some((_, at)) = heads.pop().filter(|(id, _)| *id <= end) else { return Ok(()) };
-        let Some((log, next)) = logs.get_mut(at) else { return Ok(()) };
-        // This log goes on until another one's next row comes first.
-        let until = heads.last().map_or(end, |(id, _)| id.saturating_sub(1).min(end));
-        let (mut following, mut stopped) = (None, false);
-        entry::scan_log(sql, *log, *next, |row| {
-            if row.id > until {
-                following = Some(row.id);
-                return Ok(ControlFlow::Break(()));
-            }
-            *next = row.seq + 1;
-            let flow = visit(&row)?;
-            stopped = flow.is_break();
-            Ok(flow)
-        })?;
-        if stopped {
-            return Ok(());
-        }
-        heads.extend(following.map(|id| (id, at)));
-    }
+/// Before the first entry of a log with an id above `after`.
+fn cursor<S: Sql + ?Sized>(sql: &S, log: i64, after: u64) -> Result<chain::Cursor> {
+    Ok(chain::Cursor::at(log, chain::first_seq_after(sql, log, after)?))
 }

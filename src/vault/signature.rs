@@ -8,6 +8,7 @@ use super::open::Vault;
 use crate::causal::authority::{Authority, first_key};
 use crate::causal::key_event::purpose;
 use crate::causal::signer::verify_signature;
+use crate::causal::table::chain;
 use crate::causal::table::entry::{self, Row};
 use crate::causal::{EntryHash, EntryV1};
 use crate::words::{Result, StoreError};
@@ -71,7 +72,7 @@ impl Vault {
         let (log, seq, writer) = found.ok_or_else(missing)?;
         let (authority, first) = (Authority::read(db, self.scope()?, &writer)?, first_key(db, &writer)?);
         let (mut verdict, mut before) = (SignatureVerdict::Unsigned, None);
-        entry::scan_log(db, log, seq, |row| {
+        chain::scan(db, log, seq, |row| {
             let broken = |reason| SignatureVerdict::Broken { at: Position::new(entry::position(row.id)), reason };
             let stored = row.decode()?;
             verdict = if EntryHash::of(row.bytes) != row.hash {
@@ -85,7 +86,7 @@ impl Vault {
                         return Ok(ControlFlow::Continue(()));
                     }
                     (Some(_), None) => broken("it is signed, and its writer has no key"),
-                    (Some(signature), Some(key)) if self.holds(&key, &row, &stored, &signature) => {
+                    (Some(signature), Some(key)) if self.holds(&key, row, &stored, &signature) => {
                         match row.id == start {
                             true => SignatureVerdict::Signed { key },
                             false => SignatureVerdict::Covered { by: Position::new(entry::position(row.id)), key },

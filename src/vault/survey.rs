@@ -6,7 +6,7 @@ use super::header::Position;
 use super::open::Vault;
 use crate::backend::{Access, Transaction};
 use crate::causal::Fingerprint;
-use crate::causal::table::{entry, log, timeline, writer};
+use crate::causal::table::{chain, entry, log, timeline, writer};
 use crate::causal::writer::Proof;
 use crate::words::{Result, StoreError};
 
@@ -95,7 +95,7 @@ impl Vault {
         let Some(row) = writer::find(db, &writer)? else { return Ok(Vec::new()) };
         let mut positions = Vec::new();
         for (log, _) in log::epochs(db, timeline, stream, row)? {
-            positions.extend(entry::id_at(db, log, seq)?.map(|id| Position::new(entry::position(id))));
+            positions.extend(chain::id_at(db, log, seq)?.map(|id| Position::new(entry::position(id))));
         }
         Ok(positions)
     }
@@ -106,7 +106,7 @@ fn summary(tx: &dyn Transaction, log: log::Log) -> Result<LogSummary> {
         what: format!("log {} of stream {:?}", log.id, log.stream),
         detail: format!("its writer {} is missing; run verify", log.writer),
     })?;
-    let (last, entries) = entry::last_of_log(tx, log.id)?.unwrap_or_default();
+    let (last, entries) = chain::last(tx, log.id)?.unwrap_or_default();
     Ok(LogSummary {
         stream: log.stream.into(),
         writer,

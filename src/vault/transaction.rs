@@ -158,7 +158,9 @@ impl VaultTransaction<'_> {
                 ),
             });
         }
-        self.append_draft(writer.author(), &event.draft(self.vault.settings().payload_bytes)?)
+        let receipt = self.append_draft(writer.author(), &event.draft(self.vault.settings().payload_bytes)?)?;
+        self.vault.health().heed(self.appender.borrow_mut().store_heads())?;
+        Ok(receipt)
     }
 
     /// Stores bytes that a later event will name by their digest, once for each digest and tenant, as

@@ -105,6 +105,12 @@ fn an_edited_column_is_caught() {
             plain: Caught(|plain| plain.entries[3].seq = 99),
         },
         Attack {
+            name: "how far back the entry before it stands",
+            edit: |conn| sql(conn, "UPDATE vault_entry SET back = back + 1 WHERE id = (1<<40)+4"),
+            caught: By(Column),
+            plain: Absent(COLUMNS),
+        },
+        Attack {
             name: "the key of an event id",
             edit: |conn| sql(conn, "UPDATE vault_entry SET event_key = 1 WHERE id = (1<<40)+4"),
             caught: By(Column),
@@ -159,20 +165,26 @@ fn an_edited_column_is_caught() {
             plain: Absent("it has no positions"),
         },
         Attack {
+            name: "a log's newest entry",
+            edit: |conn| sql(conn, "UPDATE vault_head SET entry = entry - 1 WHERE id = 1"),
+            caught: By(Index),
+            plain: Absent(COLUMNS),
+        },
+        Attack {
             name: "the stored tree head's peaks",
-            edit: |conn| sql(conn, "UPDATE vault_timeline SET peaks = zeroblob(64) WHERE id = 1"),
+            edit: |conn| sql(conn, "UPDATE vault_head SET peaks = zeroblob(64) WHERE id = -1"),
             caught: By(TreeHead),
             plain: Absent("it has no tree"),
         },
         Attack {
             name: "the stored tree head's size",
-            edit: |conn| sql(conn, "UPDATE vault_timeline SET size = 9 WHERE id = 1"),
+            edit: |conn| sql(conn, "UPDATE vault_head SET entry = (1<<40)+9 WHERE id = -1"),
             caught: By(TreeHead),
             plain: Absent("it has no tree"),
         },
         Attack {
             name: "a size that its peaks do not fit",
-            edit: |conn| sql(conn, "UPDATE vault_timeline SET size = 8 WHERE id = 1"),
+            edit: |conn| sql(conn, "UPDATE vault_head SET entry = (1<<40)+8 WHERE id = -1"),
             caught: Unreadable,
             plain: Absent("it has no tree"),
         },
@@ -291,11 +303,11 @@ fn a_deleted_added_or_moved_row_is_caught() {
             edit: |conn| {
                 sql(
                     conn,
-                    "INSERT INTO vault_entry SELECT 5, log, 7, event_key, kind, lamport, hash, causal, bytes, signature, \
+                    "INSERT INTO vault_entry SELECT 5, log, 7, back, event_key, kind, lamport, hash, causal, bytes, signature, \
                      payload, payload_id FROM vault_entry WHERE id = (1<<40)+12",
                 );
             },
-            caught: By(Index),
+            caught: By(Scope),
             plain: Caught(|plain| plain.entries.push(plain.entries[9].clone())),
         },
         Attack {
@@ -303,8 +315,9 @@ fn a_deleted_added_or_moved_row_is_caught() {
             edit: |conn| {
                 sql(
                     conn,
-                    "INSERT INTO vault_entry SELECT id + 1, log, 7, event_key, kind, lamport, hash, causal, bytes, \
-                     signature, payload, payload_id FROM vault_entry WHERE id = (1<<40)+12",
+                    "INSERT INTO vault_entry SELECT id + 1, log, 7, 1, event_key, kind, lamport, hash, causal, bytes, \
+                     signature, payload, payload_id FROM vault_entry WHERE id = (1<<40)+12; \
+                     UPDATE vault_head SET entry = (1<<40)+13 WHERE id = 1",
                 );
             },
             caught: By(TreeHead),

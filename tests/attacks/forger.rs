@@ -74,7 +74,7 @@ pub(super) fn rewrite(
         leaves.push(*hash.as_bytes());
         let id = TIMELINE + count(&leaves);
         conn.execute(
-            "INSERT INTO vault_entry VALUES (?, ?, ?, ?, (SELECT id FROM vault_kind WHERE kind = ?), ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO vault_entry VALUES (?, ?, ?, 0, ?, (SELECT id FROM vault_kind WHERE kind = ?), ?, ?, ?, ?, ?, ?, ?)",
             params![
                 id,
                 row.log,
@@ -101,11 +101,18 @@ pub(super) fn rewrite(
     settle(conn, &leaves);
 }
 
-/// Stores the size and the peaks that belong to these leaves.
+/// Stores the size and the peaks that belong to these leaves, and the way along every log.
 pub(super) fn settle(conn: &Connection, leaves: &[[u8; 32]]) {
     conn.execute(
-        "UPDATE vault_timeline SET size = ?, peaks = ? WHERE id = 1",
-        params![count(leaves), peaks(leaves).concat()],
+        "UPDATE vault_head SET entry = ?, peaks = ? WHERE id = -1",
+        params![TIMELINE + count(leaves), peaks(leaves).concat()],
+    )
+    .unwrap();
+    conn.execute_batch(
+        "UPDATE vault_entry SET back = coalesce(id - \
+           (SELECT max(e.id) FROM vault_entry e WHERE e.log = vault_entry.log AND e.id < vault_entry.id), 0); \
+         DELETE FROM vault_head WHERE id > 0; \
+         INSERT INTO vault_head (id, entry) SELECT log, max(id) FROM vault_entry GROUP BY log",
     )
     .unwrap();
 }

@@ -92,27 +92,29 @@ fn hollow(conn: &Connection, index: &str) {
 
 #[test]
 fn an_index_that_hides_rows_is_noticed_and_rebuilt() {
-    let expected = super::bitflips::read(&scene().copy().open()).unwrap();
     for index in [
-        "sqlite_autoindex_vault_entry_1",
         "sqlite_autoindex_vault_kind_1",
         "sqlite_autoindex_vault_log_1",
         "sqlite_autoindex_vault_timeline_1",
         "sqlite_autoindex_vault_writer_1",
         "vault_edge_parent",
         "vault_entry_event",
+        "vault_entry_milestone",
         "vault_log_writer",
         "vault_payload_prefix",
     ] {
-        let findings = examine(scene(), |conn| hollow(conn, index)).unwrap();
+        // The logs of the small scene are too short for milestones.
+        let scene = if index == "vault_entry_milestone" { fine_scene() } else { scene() };
+        let expected = super::bitflips::read(&scene.copy().open()).unwrap();
+        let findings = examine(scene, |conn| hollow(conn, index)).unwrap();
         let report = findings.unanchored.unwrap();
         assert!(!report.is_intact(), "{index}: {report}");
         assert!(rules(&report).iter().any(|rule| matches!(rule, Index | Edge)), "{index}: {report}");
         let damaged = if index == "vault_edge_parent" { Derived::Edges } else { Derived::Indexes };
         assert_eq!(report.derived(), [damaged], "{index}: {report}");
-        let copy = scene().copy();
+        let copy = scene.copy();
         copy.edit(|conn| hollow(conn, index));
-        assert!(super::bitflips::rebuild(&copy.path, scene().anchor, &expected), "{index}");
+        assert!(super::bitflips::rebuild(&copy.path, scene.anchor, &expected), "{index}");
     }
 }
 

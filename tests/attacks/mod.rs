@@ -98,6 +98,7 @@ fn judge_rebuild(attack: &Attack) -> Result<(), String> {
 /// The attacks on derived data alone.
 const REBUILT: &[&str] = &[
     "a hash of another length",
+    "a log's newest entry",
     "a negative number",
     "a size that its peaks do not fit",
     "add an edge",
@@ -106,6 +107,7 @@ const REBUILT: &[&str] = &[
     "give an entry another entry's shared payload",
     "give an entry two payloads",
     "give one entry's edge to another",
+    "how far back the entry before it stands",
     "move a log to another epoch",
     "move a log to another stream",
     "move a log to another tenant",

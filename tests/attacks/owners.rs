@@ -68,7 +68,7 @@ fn a_row_or_a_log_that_changes_its_owner_is_caught() {
             edit: |conn| {
                 sql(
                     conn,
-                    "INSERT INTO vault_entry SELECT (1<<40)+13, 1, 7, event_key, kind, lamport, hash, causal, bytes, \
+                    "INSERT INTO vault_entry SELECT (1<<40)+13, 1, 7, 1, event_key, kind, lamport, hash, causal, bytes, \
                      signature, payload, payload_id FROM vault_entry WHERE id = (2<<40)+1",
                 );
                 settle(conn, &leaves(conn));

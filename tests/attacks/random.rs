@@ -7,13 +7,14 @@ use super::bitflips::{Outcome, outcome, read};
 use super::scene::{Copy, scene};
 use crate::suite::{Dice, suite};
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "vault_edge",
     "vault_entry",
     "vault_kind",
     "vault_log",
     "vault_payload",
     "vault_realm",
+    "vault_head",
     "vault_timeline",
     "vault_writer",
 ];

@@ -64,7 +64,7 @@ pub(super) fn write_story(vault: &Vault) -> Anchor {
 
 /// A vault in pages of 512 bytes, so that every table and index of a few rows is a tree of several pages.
 ///
-/// Forty events of seven writers in twenty logs, with parents, ids of their own and kinds of their own, of which every
+/// Sixty events of seven writers in twenty logs, one of them long enough for a milestone, with parents, ids of their own and kinds of their own, of which every
 /// hash was looked up; and tenants enough for the table of timelines.
 pub(super) fn fine_scene() -> &'static Scene {
     static SCENE: OnceLock<Scene> = OnceLock::new();
@@ -81,13 +81,14 @@ pub(super) fn fine_scene() -> &'static Scene {
             alice.commit(Event::raw("note", "theirs").stream("ledger").id(EventId::new())).unwrap();
         }
         let mut told: Vec<Receipt> = Vec::new();
-        for n in 0..40_usize {
-            let writer = match n % 7 {
+        for n in 0..62_usize {
+            let (name, stream) = if n < 40 || n % 4 == 0 { (n % 7, n % 3) } else { (1, 1) };
+            let writer = match name {
                 0 => vault.writer(SigningKey::from_bytes(&[7; 32])).unwrap(),
                 name => vault.named_writer(&format!("a writer called {name}")).unwrap(),
             };
             let payload = vec![b'x'; if n % 9 == 0 { 1100 + n } else { n }];
-            let mut event = Event::raw(format!("a.kind.called.{n}"), payload).stream(format!("stream {}", n % 3));
+            let mut event = Event::raw(format!("a.kind.called.{n}"), payload).stream(format!("stream {stream}"));
             if n % 2 == 0 {
                 event = event.id(EventId::new());
             }

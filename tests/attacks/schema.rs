@@ -29,8 +29,8 @@ fn what_stands_in_the_way_of_a_vault_table_is_refused_at_opening() {
         "a trigger on the table's name in capitals",
             "CREATE TRIGGER t AFTER INSERT ON VAULT_ENTRY BEGIN DELETE FROM vault_entry WHERE id = NEW.id; END"
             => "trigger \"t\"";
-        "a trigger on updates of the timeline",
-            "CREATE TRIGGER t BEFORE UPDATE ON vault_timeline BEGIN SELECT RAISE(IGNORE); END" => "trigger \"t\"";
+        "a trigger on updates of the heads",
+            "CREATE TRIGGER t BEFORE UPDATE ON vault_head BEGIN SELECT RAISE(IGNORE); END" => "trigger \"t\"";
         "a trigger on the cursors",
             "CREATE TRIGGER t BEFORE INSERT ON Vault_Cursor BEGIN SELECT RAISE(IGNORE); END" => "trigger \"t\"";
         "a view under a vault's name",
@@ -57,8 +57,8 @@ fn what_stands_in_the_way_of_a_vault_table_is_refused_at_opening() {
             "PRAGMA user_version = 2" => "format 2";
         "an edited schema text",
             "PRAGMA writable_schema = ON; \
-             UPDATE sqlite_master SET sql = replace(sql, 'UNIQUE (log, seq)', 'CHECK (log > 0)') WHERE name = 'vault_entry'; \
-             DELETE FROM sqlite_master WHERE name = 'sqlite_autoindex_vault_entry_1'" => "table vault_entry";
+             UPDATE sqlite_master SET sql = replace(sql, 'seq & 15', 'seq & 31') WHERE name = 'vault_entry_milestone'"
+            => "table vault_entry";
     });
 }
 
@@ -89,7 +89,8 @@ fn a_trigger_that_comes_after_opening_makes_no_append_lie() {
                 UPDATE vault_entry SET payload = x'00' WHERE id = NEW.id; END";
     for trigger in [
         ignore("vault_entry", "INSERT"),
-        ignore("vault_timeline", "UPDATE"),
+        ignore("vault_head", "INSERT"),
+        ignore("vault_head", "UPDATE"),
         ignore("vault_log", "INSERT"),
         ignore("vault_writer", "INSERT"),
         ignore("vault_kind", "INSERT"),
@@ -118,14 +119,14 @@ fn a_trigger_that_comes_after_opening_makes_no_append_lie() {
 fn a_trigger_that_ignores_a_write_fails_the_append_of_a_writers_log() {
     for (table, event) in [
         ("vault_entry", "INSERT"),
-        ("vault_timeline", "UPDATE"),
+        ("vault_head", "UPDATE"),
         ("vault_log", "INSERT"),
         ("vault_writer", "INSERT"),
         ("vault_kind", "INSERT"),
     ] {
         let db = SqliteBackend::in_memory().unwrap();
         WriterLog::ensure_schema(&db).unwrap();
-        if table == "vault_timeline" {
+        if table == "vault_head" {
             WriterLog::append(&db, "demo", "alice", b"one").unwrap();
         }
         let ignore = format!("CREATE TRIGGER t BEFORE {event} ON {table} BEGIN SELECT RAISE(IGNORE); END");

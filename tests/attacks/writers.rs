@@ -148,7 +148,7 @@ impl Forged {
         let hash = EntryHash::of(&bytes);
         let signature = self.signed.map(|(signer, purpose)| sign_for(purpose, &key(signer), &entry, &hash));
         conn.execute(
-            "INSERT INTO vault_entry VALUES (?, ?, ?, ?, (SELECT id FROM vault_kind WHERE kind = ?), ?, ?, NULL, ?, ?, ?, NULL)",
+            "INSERT INTO vault_entry VALUES (?, ?, ?, 0, ?, (SELECT id FROM vault_kind WHERE kind = ?), ?, ?, NULL, ?, ?, ?, NULL)",
             params![
                 TIMELINE + position,
                 log,

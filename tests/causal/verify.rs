@@ -28,12 +28,24 @@ fn a_payload_that_another_tenant_is_given_is_missed() {
 fn a_stray_row_in_a_log_is_missed_by_no_one() {
     let vault = Vault::in_memory().unwrap();
     vault.named_writer("alice").unwrap().commit(Event::raw("note", "one").stream("demo")).unwrap();
-    let copy = "INSERT INTO vault_entry SELECT 5, log, 2, event_key, kind, lamport, hash, causal, bytes, signature, \
-                payload, payload_id FROM vault_entry";
-    vault.backend().exec(copy, &[]).unwrap();
-    let report = vault.verify(&[]).unwrap();
-    let expected = "index: found 2 entries by the index of log 1 in stream \"demo\", expected 1";
-    assert!(report.to_string().contains(expected), "{report}");
+    for (id, seq, expected) in [
+        ("5", 2, "scope: found an entry with id 5, expected none outside of the tenants' timelines"),
+        ("-5", 2, "found an entry with id -5"),
+        ("1 << 40", 2, "found an entry with id 1099511627776"),
+        ("2 << 40 | 1", 2, "found an entry with id 2199023255553"),
+        ("5", 16, "index: found 1 milestones by the index of log 1 in stream \"demo\", expected 0"),
+        ("1 << 40 | 2", 2, "column at position 2"),
+    ] {
+        let copy = format!(
+            "INSERT INTO vault_entry SELECT {id}, log, {seq}, 1, event_key, kind, lamport, hash, causal, bytes, signature, \
+             payload, payload_id FROM vault_entry"
+        );
+        vault.backend().exec(&copy, &[]).unwrap();
+        let report = vault.verify(&[]).unwrap();
+        assert!(report.to_string().contains(expected), "{id}: {report}");
+        vault.backend().exec(&format!("DELETE FROM vault_entry WHERE id = {id}"), &[]).unwrap();
+    }
+    assert!(vault.verify(&[]).unwrap().is_intact());
 }
 
 /// Found by the attack suite: an edge from another tenant's entry was read as one's own descendant.

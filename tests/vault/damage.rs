@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use causal_vault::{ErrorKind, Event, Filter, Receipt, Vault, WriterLog};
+use causal_vault::{ErrorKind, Event, Filter, Receipt, StoreError, Vault, WriterLog};
 use proptest::prelude::*;
 
 use super::{alice, note, notes, on_disk, texts, vault};
@@ -35,6 +35,7 @@ fn statement() -> impl Strategy<Value = String> {
         Just("vault_edge"),
         Just("vault_kind"),
         Just("vault_writer"),
+        Just("vault_head"),
         Just("vault_timeline"),
         Just("vault_payload"),
         Just("vault_lookup"),
@@ -147,29 +148,43 @@ proptest! {
     }
 }
 
-/// Where a page ended decided whether the rest of the log was shown.
+/// Whoever projects a log must not take one with a hole for a whole one.
 #[test]
-fn a_log_with_a_hole_is_shown_on_both_sides_of_it_wherever_the_hole_is() {
+fn a_log_with_a_hole_is_read_up_to_it_and_behind_it_but_never_across() {
     for hole in [1, 2, 128, 129, 256, 257, 299] {
         let vault = vault();
-        let writer = alice(&vault);
-        writer.commit_batch((0..300).map(|n| note(n.to_string()))).unwrap();
+        let told = alice(&vault).commit_batch((0..300).map(|n| note(n.to_string()))).unwrap();
         change(&vault, &format!("DELETE FROM vault_entry WHERE seq = {hole}"));
-        assert_eq!(vault.events(Filter::stream("conv:demo")).unwrap().count(), 299, "hole at {hole}");
-        let read: Vec<_> =
-            WriterLog::reader(vault.backend(), "conv:demo", "alice").unwrap().map(|entry| entry.unwrap().seq).collect();
-        assert_eq!(read, (1..=300).filter(|seq| *seq != hole).collect::<Vec<_>>());
+        let stream = || Filter::stream("conv:demo");
+        let seqs = |filter| {
+            let (events, error) =
+                vault.events(filter).map_or_else(|error| (None, Some(error)), |events| (Some(events), None));
+            let events = events.into_iter().flatten().map(|event| event.map(|event| event.header.seq));
+            events.chain(error.map(Err))
+        };
+        let behind = seqs(stream().after(told[hole - 1].position)).collect::<Result<Vec<_>, _>>();
+        // A milestone that is missing is missed.
+        let rest = (hole % 16 != 0).then(|| (hole as u64 + 1..=300).collect());
+        assert_eq!(behind.ok(), rest, "hole at {hole}");
+        if let Some(before) = hole.checked_sub(17) {
+            let before = seqs(stream().up_to(told[before].position)).collect::<Result<Vec<_>, _>>();
+            assert_eq!(before.map(|seqs| seqs.len()), Ok(hole - 16), "hole at {hole}");
+        }
+        for mut read in [
+            Box::new(seqs(stream())) as Box<dyn Iterator<Item = Result<u64, StoreError>>>,
+            Box::new(WriterLog::reader(vault.backend(), "conv:demo", "alice").unwrap().map(|entry| Ok(entry?.seq))),
+        ] {
+            let shown: Vec<_> = read.by_ref().map_while(Result::ok).collect();
+            assert!(
+                shown.len() < hole && shown.iter().copied().eq(1..=shown.len() as u64),
+                "hole at {hole}: {shown:?}"
+            );
+        }
+        let error = seqs(stream()).find_map(Result::err).unwrap();
+        assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains("log 1"), "{error}");
+        let error = WriterLog::verify(vault.backend(), "conv:demo", "alice").unwrap_err();
+        assert!(matches!(error, StoreError::ChainBroken { .. }), "hole at {hole}: {error}");
     }
-}
-
-#[test]
-fn a_wide_hole_does_not_show_a_logs_entries_twice() {
-    let vault = vault();
-    notes(&alice(&vault), 600);
-    change(&vault, "DELETE FROM vault_entry WHERE seq BETWEEN 2 AND 400");
-    let read: Vec<_> =
-        WriterLog::reader(vault.backend(), "conv:demo", "alice").unwrap().map(|entry| entry.unwrap().seq).collect();
-    assert_eq!(read, [1].into_iter().chain(401..=600).collect::<Vec<_>>());
 }
 
 #[test]
@@ -178,8 +193,8 @@ fn a_range_is_kept_to_in_a_log_with_holes() {
     let told = notes(&alice(&vault), 40);
     change(&vault, "DELETE FROM vault_entry WHERE seq IN (10, 20, 30)");
     for from in told.iter().map(|receipt| receipt.position) {
-        for event in vault.events(Filter::stream("conv:demo").after(from)).unwrap() {
-            assert!(event.unwrap().header.position > from);
+        for event in vault.events(Filter::stream("conv:demo").after(from)).into_iter().flatten().map_while(Result::ok) {
+            assert!(event.header.position > from);
         }
     }
 }
@@ -231,7 +246,7 @@ fn a_bare_hash_is_found_in_a_vault_that_was_cut_back_and_went_on() {
         let path = folder.path().join("agents.vault");
         let writer = alice(&vault);
         notes(&writer, 2);
-        vault.backend().exec("CREATE TABLE kept AS SELECT size, peaks FROM vault_timeline", &[]).unwrap();
+        vault.backend().exec("CREATE TABLE kept AS SELECT * FROM vault_head", &[]).unwrap();
         let batch = |from: usize, what: &str| {
             let range = from * 2500..from * 2500 + 2500;
             alice(&vault).commit_batch(range.map(|n| note(format!("{what} {n}")))).unwrap()
@@ -239,7 +254,7 @@ fn a_bare_hash_is_found_in_a_vault_that_was_cut_back_and_went_on() {
         let lost = [batch(0, "lost"), batch(1, "lost")].concat();
         assert_eq!(vault.get(lost[4999].hash).unwrap().payload, b"lost 4999");
         change(&vault, "DELETE FROM vault_entry WHERE seq > 2");
-        change(&vault, "UPDATE vault_timeline SET (size, peaks) = (SELECT size, peaks FROM kept)");
+        change(&vault, "INSERT OR REPLACE INTO vault_head SELECT * FROM kept");
         drop((writer, vault));
         let vault = Vault::open(&path).unwrap();
         let writer = alice(&vault);

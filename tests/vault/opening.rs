@@ -25,6 +25,7 @@ fn after(statement: &str) -> StoreError {
 fn a_table_that_was_dropped_is_named() {
     for table in [
         "vault_realm",
+        "vault_head",
         "vault_timeline",
         "vault_writer",
         "vault_log",

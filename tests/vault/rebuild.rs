@@ -42,7 +42,10 @@ fn whatever_is_derived_is_named_and_rebuilt_and_the_other_tenant_is_untouched() 
         ("DELETE FROM vault_edge WHERE child > 2 << 40", Derived::Edges),
         ("INSERT INTO vault_edge VALUES ((2 << 40) + 3, (2 << 40) + 1)", Derived::Edges),
         ("DELETE FROM vault_node WHERE timeline = 2", Derived::Nodes),
-        ("UPDATE vault_timeline SET size = 0, peaks = x'' WHERE id = 2", Derived::TreeHead),
+        ("UPDATE vault_head SET entry = 2 << 40, peaks = x'' WHERE id = -2", Derived::TreeHead),
+        ("UPDATE vault_head SET entry = entry - 1 WHERE id > 0 AND entry > 2 << 40", Derived::Indexes),
+        ("DELETE FROM vault_head WHERE id > 0 AND entry > 2 << 40", Derived::Indexes),
+        ("UPDATE vault_entry SET back = 2 WHERE id > 2 << 40", Derived::Columns),
         ("UPDATE vault_payload SET prefix = 7 WHERE tenant = 2", Derived::Indexes),
     ] {
         let vault = vault();
@@ -110,7 +113,7 @@ fn what_follows_from_nothing_is_refused_and_nothing_is_changed() {
 fn a_tree_head_is_rebuilt_only_where_an_anchor_says_that_nothing_is_missing() {
     let vault = vault();
     let (anchor, _) = history(&vault);
-    vault.backend().exec("UPDATE vault_timeline SET peaks = zeroblob(length(peaks)) WHERE id = 2", &[]).unwrap();
+    vault.backend().exec("UPDATE vault_head SET peaks = zeroblob(length(peaks)) WHERE id = -2", &[]).unwrap();
     let error = vault.rebuild(&[]).unwrap_err();
     assert!(error.to_string().contains("no anchor says that they are all"), "{error}");
     assert!(vault.rebuild(&[anchor]).unwrap().is_intact());

@@ -74,11 +74,15 @@ fn a_change_behind_the_anchor_or_of_what_stands_there_is_found() {
         (format!("UPDATE vault_entry SET hash = zeroblob(32) WHERE id = {}", id(600)), ChainRule::EntryHash),
         (format!("DELETE FROM vault_entry WHERE id = {}", id(600)), ChainRule::TreeHead),
         (format!("DELETE FROM vault_entry WHERE id = {}", id(550)), ChainRule::Position),
+        (format!("UPDATE vault_entry SET back = back + 1 WHERE id = {}", id(550)), ChainRule::Column),
         (format!("DELETE FROM vault_edge WHERE child = {}", id(520)), ChainRule::Edge),
         (format!("INSERT INTO vault_edge VALUES ({}, {})", id(520), id(510)), ChainRule::Edge),
         ("UPDATE vault_payload SET bytes = zeroblob(3000)".to_owned(), ChainRule::Payload),
         ("DELETE FROM vault_node WHERE number = 1".to_owned(), ChainRule::Node),
-        ("UPDATE vault_timeline SET size = 512, peaks = zeroblob(32)".to_owned(), ChainRule::TreeHead),
+        (
+            "UPDATE vault_head SET entry = (1 << 40) + 512, peaks = zeroblob(32) WHERE id = -1".to_owned(),
+            ChainRule::TreeHead,
+        ),
         // The last old entry of alice's log and an old parent.
         (format!("UPDATE vault_entry SET bytes = x'00' WHERE id = {}", id(499)), ChainRule::Encoding),
         (format!("UPDATE vault_entry SET bytes = substr(bytes, 2) WHERE id = {}", id(9)), ChainRule::Edge),

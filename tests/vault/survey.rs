@@ -124,5 +124,6 @@ fn whatever_breaks_the_way_to_a_signature_is_said() {
     broken("UPDATE vault_entry SET hash = zeroblob(32) WHERE seq = 2", &[], "bytes do not have the hash", 1);
     broken("UPDATE vault_entry SET signature = zeroblob(64) WHERE seq = 3", &[], "not by its writer's key", 2);
     broken("UPDATE vault_writer SET public_key = zeroblob(32)", &[], "has no key", 2);
-    broken("DELETE FROM vault_entry WHERE seq = 2", &[], "does not follow", 2);
+    let twice = "UPDATE vault_entry SET (hash, bytes) = (SELECT e.hash, e.bytes FROM vault_entry e WHERE e.seq = 1) WHERE seq = 2";
+    broken(twice, &[], "does not follow", 1);
 }

@@ -246,13 +246,13 @@ fn a_failing_look_is_reported_and_what_was_missed_is_announced_afterwards() {
     elsewhere.named_writer("alice").unwrap().commit(note(1)).unwrap();
     let (_guard, heard) = heard(&here);
     let watcher = here.watch(WatchOptions::new()).unwrap();
-    elsewhere.backend().exec("UPDATE vault_timeline SET size = -1", &[]).unwrap();
+    elsewhere.backend().exec("UPDATE vault_head SET entry = -1 WHERE id = -1", &[]).unwrap();
     while watcher.errors() < 2 {
         std::thread::yield_now();
     }
     let error = watcher.last_error().unwrap();
     assert!(error.to_string().contains("found the integer -1"), "{error}");
-    elsewhere.backend().exec("UPDATE vault_timeline SET size = 1", &[]).unwrap();
+    elsewhere.backend().exec("UPDATE vault_head SET entry = (1 << 40) + 1 WHERE id = -1", &[]).unwrap();
     elsewhere.named_writer("alice").unwrap().commit(note(2)).unwrap();
     assert_eq!(positions(&heard, 1), [2]);
 }

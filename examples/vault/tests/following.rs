@@ -75,8 +75,12 @@ fn a_vault_that_is_rolled_back_while_it_is_followed_is_an_error() {
     assert!(lines.nth(4).unwrap().ends_with("\"two\""));
     let empty = causal_vault::Vault::in_memory().unwrap();
     empty.named_writer("a").unwrap().commit(Event::raw("n", "n").stream("s")).unwrap();
-    let peaks = empty.backend().query("SELECT peaks FROM vault_timeline", &[]).unwrap().remove(0);
-    sandbox.vault.backend().exec("UPDATE vault_timeline SET size = 1, peaks = ?", &peaks).unwrap();
+    let peaks = empty.backend().query("SELECT peaks FROM vault_head WHERE id = -1", &[]).unwrap().remove(0);
+    sandbox
+        .vault
+        .backend()
+        .exec("UPDATE vault_head SET entry = (1 << 40) + 1, peaks = ? WHERE id = -1", &peaks)
+        .unwrap();
     let (code, errors) = tail.join().unwrap();
     assert!(code == 2 && errors.contains("has 1 events, where it had 5"), "{code} {errors}");
 }

@@ -1,7 +1,8 @@
 //! `vault_entry`: the entries, in position order.
 //!
 //! A row's id packs its timeline's number and its position, so that the position order of a timeline is the order of
-//! the table itself and needs no index. The columns repeat what the bytes say and are only an index over them; a causal
+//! the table itself and needs no index. A log is followed backwards: each row says how many positions back the one before
+//! it in its log stands, and an index leads to every sixteenth, a milestone; see [`chain`](super::chain). The columns repeat what the bytes say and are only an index over them; a causal
 //! digest that follows from the bytes alone, as it does where there are no parents, is left out.
 
 use std::ops::ControlFlow;
@@ -9,7 +10,7 @@ use std::ops::ControlFlow;
 use uuid::Uuid;
 
 use super::row::decode;
-pub(crate) use super::row::{Evidence, Link, NewRow, Row, StoredPayload, id, position, timeline};
+pub(crate) use super::row::{Evidence, Link, NewRow, Place, Row, StoredPayload, id, position, timeline};
 use super::{Table, blob, int};
 use crate::backend::{Sql, Value, ValueRef, columns};
 use crate::causal::event_id;
@@ -23,6 +24,7 @@ pub(crate) const TABLE: Table = Table {
          id INTEGER PRIMARY KEY, \
          log INTEGER NOT NULL, \
          seq INTEGER NOT NULL, \
+         back INTEGER NOT NULL, \
          event_key INTEGER, \
          kind INTEGER NOT NULL, \
          lamport INTEGER NOT NULL, \
@@ -31,16 +33,19 @@ pub(crate) const TABLE: Table = Table {
          bytes BLOB NOT NULL, \
          signature BLOB, \
          payload BLOB, \
-         payload_id INTEGER, \
-         UNIQUE (log, seq)) STRICT",
+         payload_id INTEGER) STRICT",
+        "CREATE UNIQUE INDEX vault_entry_milestone ON vault_entry (log, seq) WHERE seq & 15 = 0",
         "CREATE INDEX vault_entry_event ON vault_entry (event_key) WHERE event_key IS NOT NULL",
     ],
 };
 
+/// Every so many entries of a log one is a milestone; the statements say it as well.
+pub(crate) const STRIDE: u64 = 16;
+
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT id, log, seq, event_key, kind, lamport, hash, causal, bytes, signature, payload, payload_id ",
+            "SELECT id, log, seq, back, event_key, kind, lamport, hash, causal, bytes, signature, payload, payload_id ",
             "FROM vault_entry ",
             $tail
         )
@@ -65,12 +70,13 @@ pub(crate) fn insert<S: Sql + ?Sized>(sql: &S, row: NewRow) -> Result<()> {
     sql.exec_one(
         TABLE.name,
         "INSERT INTO vault_entry \
-         (id, log, seq, event_key, kind, lamport, hash, causal, bytes, signature, payload, payload_id) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         (id, log, seq, back, event_key, kind, lamport, hash, causal, bytes, signature, payload, payload_id) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &[
             int(row.id),
             Value::Int(row.log),
             int(row.seq),
+            int(row.back),
             row.event_key.map_or(Value::Null, Value::Int),
             Value::Int(row.kind),
             int(row.lamport),
@@ -89,30 +95,17 @@ pub(crate) fn sign<S: Sql + ?Sized>(sql: &S, id: u64, signature: &[u8; 64]) -> R
     sql.exec_one(TABLE.name, "UPDATE vault_entry SET signature = ? WHERE id = ?", &[blob(signature), int(id)])
 }
 
-/// The newest entry of a log.
-pub(crate) fn head<S: Sql + ?Sized>(sql: &S, log: i64) -> Result<Option<Link>> {
-    sql.first(select_link!("WHERE log = ? ORDER BY seq DESC LIMIT 1"), &[Value::Int(log)], link)
-}
-
-pub(crate) fn link_at<S: Sql + ?Sized>(sql: &S, log: i64, seq: u64) -> Result<Option<Link>> {
-    sql.first(select_link!("WHERE log = ? AND seq = ?"), &[Value::Int(log), int(seq)], link)
-}
-
-/// The id of the entry with this number in a log.
-pub(crate) fn id_at<S: Sql + ?Sized>(sql: &S, log: i64, seq: u64) -> Result<Option<u64>> {
-    let statement = "SELECT id FROM vault_entry WHERE log = ? AND seq = ?";
+/// The id of a milestone of a log: of every [`STRIDE`]th entry.
+pub(crate) fn milestone<S: Sql + ?Sized>(sql: &S, log: i64, seq: u64) -> Result<Option<u64>> {
+    let statement = "SELECT id FROM vault_entry WHERE log = ? AND seq = ? AND seq & 15 = 0";
     sql.first(statement, &[Value::Int(log), int(seq)], |row| columns::counter(row, 0))
 }
 
-/// The id and the number of the newest entry of a log.
-pub(crate) fn last_of_log<S: Sql + ?Sized>(sql: &S, log: i64) -> Result<Option<(u64, u64)>> {
-    let statement = "SELECT id, seq FROM vault_entry WHERE log = ? ORDER BY seq DESC LIMIT 1";
-    sql.first(statement, &[Value::Int(log)], |row| Ok((columns::counter(row, 0)?, columns::counter(row, 1)?)))
-}
-
-/// The first entry of a log with a sequence number of at least `seq`.
-pub(crate) fn link_from<S: Sql + ?Sized>(sql: &S, log: i64, seq: u64) -> Result<Option<Link>> {
-    sql.first(select_link!("WHERE log = ? AND seq >= ? ORDER BY seq LIMIT 1"), &[Value::Int(log), int(seq)], link)
+/// Where the entry with this id stands in its log.
+pub(crate) fn place<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<Option<Place>> {
+    sql.first("SELECT log, seq, back FROM vault_entry WHERE id = ?", &[int(id)], |row| {
+        Ok(Place { log: columns::int(row, 0)?, seq: columns::counter(row, 1)?, back: columns::counter(row, 2)? })
+    })
 }
 
 /// What successors need of the entry with this id.
@@ -175,10 +168,35 @@ pub(crate) fn first_after<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Resu
     }
 }
 
+/// The first id that stands in none of these timelines, in their order.
+pub(crate) fn first_outside<S: Sql + ?Sized>(sql: &S, timelines: &[u64]) -> Result<Option<i64>> {
+    let first = |from: Value, to: Value| {
+        let statement = "SELECT id FROM vault_entry WHERE id >= ? AND id < ? ORDER BY id LIMIT 1";
+        sql.first(statement, &[from, to], |row| columns::int(row, 0))
+    };
+    let mut from = Value::Int(i64::MIN);
+    for number in timelines {
+        if let Some(found) = first(from, int(id(*number, 1)?))? {
+            return Ok(Some(found));
+        }
+        from = int(id(number + 1, 0)?);
+    }
+    first(from, Value::Int(i64::MAX))
+}
+
 /// The last id above `after` and up to `to` that an entry has.
 pub(crate) fn last<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Option<u64>> {
     let statement = "SELECT id FROM vault_entry WHERE id > ? AND id <= ? ORDER BY id DESC LIMIT 1";
     sql.first(statement, &[int(after), int(to)], |row| columns::counter(row, 0))
+}
+
+/// Shows the rows that name this log, of the whole table and in its order: for a log that leads astray.
+pub(crate) fn scan_log<S: Sql + ?Sized>(
+    sql: &S,
+    log: i64,
+    mut visit: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    sql.visit(select!("WHERE +log = ? ORDER BY id"), &[Value::Int(log)], &mut |cells| visit(&row(cells)?))
 }
 
 /// The hashes of the entries with ids above `after` and up to `to`, in position order.
@@ -203,18 +221,6 @@ pub(crate) fn visit_hashes<S: Sql + ?Sized>(
     })
 }
 
-/// Shows the entries of one log with sequence numbers from `from`, in order.
-pub(crate) fn scan_log<S: Sql + ?Sized>(
-    sql: &S,
-    log: i64,
-    from: u64,
-    mut visit: impl FnMut(Row<'_>) -> Result<ControlFlow<()>>,
-) -> Result<()> {
-    sql.visit(select!("WHERE log = ? AND seq >= ? ORDER BY seq"), &[Value::Int(log), int(from)], &mut |cells| {
-        visit(row(cells)?)
-    })
-}
-
 /// Shows the entries with ids above `after` and up to `to`, and the neighbour of each if it was sought and found.
 ///
 /// Entries are neighbours two and two, 2 and 3, 4 and 5. Each is sought from the root of the table's tree: the engine
@@ -226,12 +232,12 @@ pub(crate) fn scan_and_seek<S: Sql + ?Sized>(
     mut visit: impl FnMut(Row<'_>, Option<u64>) -> Result<()>,
 ) -> Result<()> {
     sql.visit(SCAN_AND_SEEK, &[int(after), int(to)], &mut |cells| {
-        visit(row(cells)?, columns::optional(cells, 12, columns::counter)?)?;
+        visit(row(cells)?, columns::optional(cells, 13, columns::counter)?)?;
         Ok(ControlFlow::Continue(()))
     })
 }
 
-const SCAN_AND_SEEK: &str = "SELECT e.id, e.log, e.seq, e.event_key, e.kind, e.lamport, e.hash, e.causal, e.bytes, \
+const SCAN_AND_SEEK: &str = "SELECT e.id, e.log, e.seq, e.back, e.event_key, e.kind, e.lamport, e.hash, e.causal, e.bytes, \
      e.signature, e.payload, e.payload_id, n.id FROM vault_entry e \
      LEFT JOIN vault_entry n ON n.id = (e.id | 1) - (e.id & 1) WHERE e.id > ? AND e.id <= ? ORDER BY e.id";
 
@@ -240,16 +246,17 @@ pub(crate) fn is_at<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<bool> {
     sql.first("SELECT 1 FROM vault_entry WHERE id = ?", &[int(id)], |_| Ok(())).map(|found| found.is_some())
 }
 
-const WALK_LOG: &str = "SELECT log, seq, id FROM vault_entry WHERE log = ? AND seq >= ? ORDER BY seq";
+const WALK_MILESTONES: &str =
+    "SELECT log, seq, id FROM vault_entry WHERE log = ? AND seq >= ? AND seq & 15 = 0 ORDER BY seq";
 
-/// Shows what the index over logs says of one, in its order: log, sequence number, id.
-pub(crate) fn walk_log<S: Sql + ?Sized>(
+/// Shows what the index over milestones says of a log, in its order: log, sequence number, id.
+pub(crate) fn walk_milestones<S: Sql + ?Sized>(
     sql: &S,
     log: i64,
     from: u64,
     mut visit: impl FnMut((i64, u64, u64)) -> Result<()>,
 ) -> Result<()> {
-    sql.visit(WALK_LOG, &[Value::Int(log), int(from)], &mut |row| {
+    sql.visit(WALK_MILESTONES, &[Value::Int(log), int(from)], &mut |row| {
         visit((columns::int(row, 0)?, columns::counter(row, 1)?, columns::counter(row, 2)?))?;
         Ok(ControlFlow::Continue(()))
     })
@@ -311,7 +318,7 @@ pub(crate) fn end_move<S: Sql + ?Sized>(sql: &S) -> Result<()> {
 }
 
 fn row<'a>(cells: &[ValueRef<'a>]) -> Result<Row<'a>> {
-    let payload = match (columns::optional(cells, 10, columns::blob)?, columns::optional(cells, 11, columns::int)?) {
+    let payload = match (columns::optional(cells, 11, columns::blob)?, columns::optional(cells, 12, columns::int)?) {
         (Some(bytes), None) => StoredPayload::Inline(bytes),
         (None, Some(id)) => StoredPayload::Shared(id),
         (None, None) => StoredPayload::None,
@@ -323,13 +330,14 @@ fn row<'a>(cells: &[ValueRef<'a>]) -> Result<Row<'a>> {
         id: columns::counter(cells, 0)?,
         log: columns::int(cells, 1)?,
         seq: columns::counter(cells, 2)?,
-        event_key: columns::optional(cells, 3, columns::int)?,
-        kind: columns::int(cells, 4)?,
-        lamport: columns::counter(cells, 5)?,
-        hash: EntryHash::from_bytes(columns::array(cells, 6)?),
-        causal: columns::optional(cells, 7, columns::array)?.map(CausalDigest::from_bytes),
-        bytes: columns::blob(cells, 8)?,
-        signature: columns::optional(cells, 9, columns::array)?,
+        back: columns::counter(cells, 3)?,
+        event_key: columns::optional(cells, 4, columns::int)?,
+        kind: columns::int(cells, 5)?,
+        lamport: columns::counter(cells, 6)?,
+        hash: EntryHash::from_bytes(columns::array(cells, 7)?),
+        causal: columns::optional(cells, 8, columns::array)?.map(CausalDigest::from_bytes),
+        bytes: columns::blob(cells, 9)?,
+        signature: columns::optional(cells, 10, columns::array)?,
         payload,
     })
 }
@@ -348,20 +356,6 @@ fn link(row: &[ValueRef<'_>]) -> Result<Link> {
     })
 }
 
-/// The first sequence number of a log whose entry has an id above `after`: both grow together.
-pub(crate) fn first_seq_after<S: Sql + ?Sized>(sql: &S, log: i64, after: u64) -> Result<u64> {
-    let head = head(sql, log)?.map_or(0, |link| link.seq);
-    let (mut low, mut high) = (1, head + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        match link_from(sql, log, middle)? {
-            Some(link) if link.id <= after => low = link.seq + 1,
-            _ => high = middle,
-        }
-    }
-    Ok(low)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,7 +368,7 @@ mod tests {
             db.exec(statement, &[]).unwrap();
         }
         for (sql, params, expected) in [
-            (WALK_LOG, 2, "COVERING INDEX sqlite_autoindex_vault_entry_1"),
+            (WALK_MILESTONES, 2, "COVERING INDEX vault_entry_milestone"),
             (WALK_EVENT_KEYS, 0, "COVERING INDEX vault_entry_event"),
             (SCAN_AND_SEEK, 2, "SEARCH n USING INTEGER PRIMARY KEY"),
         ] {

@@ -1,5 +1,7 @@
 //! `vault_log`: the hash chains of a timeline.
 
+use std::collections::BTreeSet;
+
 use super::{Table, int, text};
 use crate::backend::{Sql, Value, ValueRef, columns};
 use crate::words::{Result, StoreError};
@@ -100,6 +102,12 @@ pub(crate) fn replace<S: Sql + ?Sized>(sql: &S, timeline: u64, logs: &[Log]) -> 
             ],
         )
     })
+}
+
+/// The numbers of every other timeline's logs.
+pub(crate) fn of_others<S: Sql + ?Sized>(sql: &S, timeline: u64) -> Result<BTreeSet<i64>> {
+    let statement = "SELECT id FROM vault_log WHERE +timeline <> ? ORDER BY id";
+    sql.all(statement, &[int(timeline)], |row| columns::int(row, 0)).map(BTreeSet::from_iter)
 }
 
 /// A number that no log has.

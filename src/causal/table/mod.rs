@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! vault_realm      one row: the format and the realm
-//! vault_timeline   a tenant's position order: its size and the peaks of its Merkle tree
+//! vault_timeline   a tenant's position order
 //! vault_writer     who a writer id is: a public key or a name
 //! vault_log        a hash chain: timeline, stream, writer, epoch
+//! vault_head       the newest entry of each log and timeline, and the peaks of its Merkle tree
 //! vault_kind       the names of the kinds
 //! vault_entry      the entries: id = timeline << 40 | position
 //! vault_edge       who follows whom, explicitly
@@ -16,8 +17,10 @@
 //! Beside them stand the two tables of agent-store, where it left some.
 
 pub(crate) mod agent_store;
+pub(crate) mod chain;
 pub(crate) mod edge;
 pub(crate) mod entry;
+pub(crate) mod head;
 pub(crate) mod kind;
 pub(crate) mod log;
 pub(crate) mod lookup;
@@ -37,11 +40,12 @@ pub(crate) struct Table {
 }
 
 /// Every table that entries are stored in.
-pub(crate) const TABLES: [&Table; 8] = [
+pub(crate) const TABLES: [&Table; 9] = [
     &realm::TABLE,
     &timeline::TABLE,
     &writer::TABLE,
     &log::TABLE,
+    &head::TABLE,
     &kind::TABLE,
     &entry::TABLE,
     &edge::TABLE,

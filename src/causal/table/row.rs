@@ -36,6 +36,8 @@ pub(crate) struct NewRow {
     pub(crate) id: u64,
     pub(crate) log: i64,
     pub(crate) seq: u64,
+    /// How many positions back the entry before it in its log stands; 0 for the first.
+    pub(crate) back: u64,
     /// Where the event's id does not name this position.
     pub(crate) event_key: Option<i64>,
     pub(crate) kind: i64,
@@ -65,6 +67,8 @@ pub(crate) struct Row<'a> {
     pub(crate) id: u64,
     pub(crate) log: i64,
     pub(crate) seq: u64,
+    /// How many positions back the entry before it in its log stands; 0 for the first.
+    pub(crate) back: u64,
     /// Where the event's id does not name this position.
     pub(crate) event_key: Option<i64>,
     pub(crate) kind: i64,
@@ -93,6 +97,15 @@ impl<'a> Row<'a> {
     pub(crate) fn causal(&self, stored: &EntryV1<'_>) -> CausalDigest {
         self.causal.unwrap_or_else(|| causal_hash(&stored.payload_digest, &[]))
     }
+}
+
+/// Where an entry stands in its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) log: i64,
+    pub(crate) seq: u64,
+    /// How many positions back the entry before it stands; 0 for the first.
+    pub(crate) back: u64,
 }
 
 /// What an entry's successors need of it.

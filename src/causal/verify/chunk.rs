@@ -40,7 +40,10 @@ impl Chunk {
         let outcome = entry::scan_and_seek(tx, span.after, span.to, |row, neighbour| {
             let mut single = rules.check(&row)?;
             let (hasher, expected) = (&rules.brief().hasher, &mut chunk.expected);
-            single.run.index.add(hasher, (row.log, row.seq, row.id));
+            single.run.newest = Some(row.id);
+            if row.seq % entry::STRIDE == 0 {
+                single.run.index.add(hasher, (row.log, row.seq, row.id));
+            }
             if let Some(key) = row.event_key {
                 expected.keys.add(hasher, (key, row.id));
             }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! entries by position       each is sought while they are scanned
-//! entries by log            walked, log by log
+//! entries by log            milestones walked, log by log; heads sought
+//! heads                     walked
 //! entries by event id       walked from end to end: keys of all timelines are mixed
 //! edges, either way         walked over the timeline's part
 //! payloads, names, numbers  each is sought
@@ -21,7 +22,7 @@ use super::rules::{Log, Rules};
 use super::tally::{Tally, Walk};
 use crate::backend::Transaction;
 use crate::causal::table::timeline::Timeline;
-use crate::causal::table::{edge, entry, kind, log, lookup, payload, timeline, writer};
+use crate::causal::table::{edge, entry, head, kind, log, lookup, payload, timeline, writer};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{ChainRule, Result};
 
@@ -72,6 +73,9 @@ impl<'t> Indexes<'t> {
     ) -> Result<Vec<Break>> {
         let hasher = &rules.brief().hasher;
         self.timeline(rules.brief().tenant)?;
+        if let Some(error) = rules.astray() {
+            self.wrong(ChainRule::Index, format!("no events about writers: {error}"), "those that the rows show");
+        }
         if let Some(positions) = positions {
             self.positions(expected.sought, &positions)?;
         }
@@ -83,7 +87,9 @@ impl<'t> Indexes<'t> {
             self.edges_to_parents(from, expected.edges, hasher)?;
             return Ok(self.breaks);
         }
+        self.strays()?;
         self.logs(rules, logs, hasher)?;
+        self.heads(logs, hasher)?;
         self.event_keys(expected.keys, hasher)?;
         self.edges(expected.edges, hasher)?;
         self.names(rules)?;
@@ -121,9 +127,9 @@ impl<'t> Indexes<'t> {
 
     /// The timeline's own row.
     fn timeline(&mut self, tenant: &str) -> Result<()> {
+        let id = self.timeline.id;
         let by_rows = timeline::by_rows(self.tx, tenant, timeline::MAIN)?;
-        let by_number = timeline::read(self.tx, self.timeline.id)?;
-        if !by_rows.iter().eq([self.timeline]) || by_number.as_ref() != Some(self.timeline) {
+        if by_rows != [id] || !timeline::is(self.tx, id, tenant, timeline::MAIN)? {
             let found = format!("timeline {} by the index over timelines", self.timeline.id);
             self.wrong(ChainRule::Index, found, "the one row of that name");
         }
@@ -141,6 +147,14 @@ impl<'t> Indexes<'t> {
         let expected = (last + 1).saturating_sub(first);
         if found != expected {
             self.wrong(ChainRule::Index, format!("{found} entries by their positions"), expected);
+        }
+        Ok(())
+    }
+
+    /// Entries that no tenant's verification would look at.
+    fn strays(&mut self) -> Result<()> {
+        if let Some(id) = entry::first_outside(self.tx, &timeline::all(self.tx)?)? {
+            self.wrong(ChainRule::Scope, format!("an entry with id {id}"), "none outside of the tenants' timelines");
         }
         Ok(())
     }
@@ -176,16 +190,23 @@ impl<'t> Indexes<'t> {
     /// The entries of one log and its writer; from a sequence number on, where its name was not looked at before.
     fn log(&mut self, log: &Log, id: i64, from: u64, logs: &Logs, hasher: &RandomState) -> Result<()> {
         let mut walk = Walk::new();
-        entry::walk_log(self.tx, id, from, |key| {
+        entry::walk_milestones(self.tx, id, from, |key| {
             walk.tally.add(hasher, key);
             walk.step(key);
             Ok(())
         })?;
         let expected = logs.run(id).map(|run| run.index).unwrap_or_default();
-        let what = format!("entries by the index of log {id} in stream {:?}", log.stream);
+        let what = format!("milestones by the index of log {id} in stream {:?}", log.stream);
         self.compare(ChainRule::Index, &what, &walk, expected, |(log, seq, id)| {
-            Ok(entry::id_at(self.tx, log, seq)? == Some(id))
+            Ok(entry::milestone(self.tx, log, seq)? == Some(id))
         })?;
+        let (found, newest) = (head::of_log(self.tx, id)?, logs.run(id).and_then(|run| run.newest));
+        if found != newest {
+            let found =
+                found.map_or("no newest entry".to_owned(), |id| format!("newest entry at {}", entry::position(id)));
+            let what = format!("{found} by the heads, of log {id} in stream {:?}", log.stream);
+            self.wrong(ChainRule::Index, what, newest.map_or(0, entry::position));
+        }
         let Some(row) = log.writer else { return Ok(()) };
         if from > 0 && !log::epochs(self.tx, self.timeline.id, &log.stream, row)?.contains(&(id, log.epoch)) {
             self.wrong(ChainRule::Index, format!("no log of {:?} in stream {:?}", log.label, log.stream), id);
@@ -195,6 +216,26 @@ impl<'t> Indexes<'t> {
             self.wrong(ChainRule::Index, format!("no writer {writer} by the index over writers"), &log.label);
         }
         Ok(())
+    }
+
+    /// The newest entries of the logs and of the timeline.
+    fn heads(&mut self, logs: &Logs, hasher: &RandomState) -> Result<()> {
+        let (mut walk, mut expected) = (Walk::new(), Tally::default());
+        head::scan(self.tx, |(id, entry)| {
+            if entry::timeline(entry) == self.timeline.id {
+                walk.tally.add(hasher, (id, entry));
+            }
+            walk.step((id, entry));
+            Ok(())
+        })?;
+        expected.add(hasher, head::of_timeline(self.timeline.id, self.timeline.tree.size())?);
+        for (log, _) in logs.firsts() {
+            if let Some(newest) = logs.run(log).and_then(|run| run.newest) {
+                expected.add(hasher, (log, newest));
+            }
+        }
+        // Each is sought where its log is looked at.
+        self.compare(ChainRule::Index, "heads", &walk, expected, |_| Ok(true))
     }
 
     fn event_keys(&mut self, expected: Tally, hasher: &RandomState) -> Result<()> {

@@ -22,8 +22,8 @@ impl Logs {
         let run = match self.runs.entry(log) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
-                let before = rules.before(log, next.first_seq())?;
-                let first = next.first_seq().unwrap_or(1);
+                let before = rules.before(log, next.start())?;
+                let first = next.start().map_or(1, |start| start.seq);
                 self.order.push((log, first));
                 unknown.insert(before)
             }

@@ -33,24 +33,41 @@ pub use verifier::Verifier;
 
 use self::logs::Logs;
 use self::rules::{Brief, Log, Rules};
-use super::table::entry;
+use super::table::entry::Row;
+use super::table::{chain, entry};
 use crate::backend::{Access, Backend, Transaction};
-use crate::words::{Result, StoreError};
+use crate::words::{ErrorKind, Result, StoreError};
 
 /// Checks one log by itself; the first rule that does not hold is the error.
 pub(crate) fn log(db: &dyn Backend, tenant: &str, log: i64) -> Result<()> {
     let tx = db.begin(Access::Read)?;
+    match check_log(&*tx, tenant, log, |check| chain::scan(&*tx, log, 1, check)) {
+        // Where the way along it leads astray, the rows say by what rule it is broken.
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            check_log(&*tx, tenant, log, |check| entry::scan_log(&*tx, log, check))?;
+            Err(error)
+        }
+        checked => checked,
+    }
+}
+
+type Check<'c> = &'c mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>>;
+
+fn check_log(tx: &dyn Transaction, tenant: &str, log: i64, scan: impl FnOnce(Check<'_>) -> Result<()>) -> Result<()> {
     let brief = Brief::of(tenant);
-    let (mut rules, mut logs) = (Rules::open(&*tx, &brief)?, Logs::default());
-    entry::scan_log(&*tx, log, 1, |row| {
-        let single = rules.check(&row)?;
-        let shared = rules.check_shared_payload(&row)?;
+    let (mut rules, mut logs) = (Rules::open(tx, &brief)?, Logs::default());
+    scan(&mut |row| {
+        let single = rules.check(row)?;
+        let shared = rules.check_shared_payload(row)?;
         let found = logs.join(&mut rules, log, single.run)?.broken.as_deref().cloned();
         match found.or(shared.err()) {
             Some(broken) => Err(error(rules.log(log)?, broken)),
             None => Ok(ControlFlow::Continue(())),
         }
     })?;
+    if let Some(error) = rules.astray() {
+        return Err(error.clone());
+    }
     let Some(run) = logs.run(log) else { return Ok(()) };
     let log = rules.log(log)?;
     logs::first_break(log, run).map_or(Ok(()), |broken| Err(error(log, broken)))

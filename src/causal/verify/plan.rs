@@ -113,7 +113,7 @@ fn report_of_nothing(tx: &dyn Transaction, tenant: &str, anchors: &[Anchor]) -> 
     heads.note(&Frontier::new());
     let hidden = table::by_rows(tx, tenant, table::MAIN)?.into_iter().map(|timeline| {
         let found = "no timeline by the index over timelines";
-        Break::new(None, None, ChainRule::Index, found, format!("timeline {}", timeline.id))
+        Break::new(None, None, ChainRule::Index, found, format!("timeline {timeline}"))
     });
     Ok(VerifyReport::new(Vec::new(), hidden.collect(), Frontier::new().head(), heads.verdict(0)))
 }

@@ -99,6 +99,11 @@ impl<'t> Rules<'t> {
         &self.kinds
     }
 
+    /// Why some of the events about writers could not be read, if that is so.
+    pub(super) fn astray(&self) -> Option<&StoreError> {
+        self.standings.astray()
+    }
+
     /// What the rows say that name this log.
     pub(super) fn log(&mut self, id: i64) -> Result<&Log> {
         log_of(&mut self.logs, &mut self.standings, self.tx, id)
@@ -112,13 +117,15 @@ impl<'t> Rules<'t> {
     }
 
     /// The log before this entry: its genesis, or the one before it if that was verified before, checked by itself.
-    pub(super) fn before(&mut self, id: i64, seq: Option<u64>) -> Result<Run> {
+    pub(super) fn before(&mut self, id: i64, start: Option<&Start>) -> Result<Run> {
         let genesis = self.genesis(id)?;
-        let earlier = seq.filter(|seq| self.brief.since > 0 && *seq > 1);
-        let found = earlier.map(|seq| entry::id_at(self.tx, id, seq - 1)).transpose()?.flatten();
-        let Some(found) = found.filter(|found| *found <= self.brief.since) else { return Ok(genesis) };
-        let run = entry::by_id(self.tx, found, |row| Ok(self.check(&row)?.run))?;
-        Ok(run.map_or(genesis, Run::verified_before))
+        let back = start.filter(|start| start.back > 0).map(|start| start.id.saturating_sub(start.back));
+        let Some(found) = back.filter(|found| *found <= self.brief.since) else { return Ok(genesis) };
+        let run = entry::by_id(self.tx, found, |row| {
+            let run = self.check(&row)?.run;
+            Ok(if row.log == id { Some(run) } else { None })
+        })?;
+        Ok(run.flatten().map_or(genesis, Run::verified_before))
     }
 
     /// Every rule that one row can break by itself.
@@ -207,7 +214,14 @@ impl<'t> Rules<'t> {
             return Ok(Err(broken));
         }
         let parents_lamport = parents.iter().map(|link| link.lamport).max().unwrap_or(0);
-        let start = Start { id: row.id, seq: stored.seq, prev: stored.prev, lamport: stored.lamport, parents_lamport };
+        let start = Start {
+            id: row.id,
+            seq: stored.seq,
+            back: row.back,
+            prev: stored.prev,
+            lamport: stored.lamport,
+            parents_lamport,
+        };
         Ok(Ok(Run::of(start, hash, row.signature.is_some())))
     }
 

@@ -13,8 +13,10 @@ use crate::words::ChainRule;
 pub(super) struct Run {
     /// `None` where the first row is broken by itself: nothing is said about what follows.
     ends: Option<(Start, Head)>,
-    /// What the index over logs must show: also the rows behind a break.
+    /// What the index over milestones must show: also the rows behind a break.
     pub(super) index: Tally,
+    /// The newest of its entries: also behind a break.
+    pub(super) newest: Option<u64>,
     /// Entries up to the first break.
     pub(super) entries: u64,
     /// The last signed entry before the first break.
@@ -26,6 +28,8 @@ pub(super) struct Run {
 pub(super) struct Start {
     pub(super) id: u64,
     pub(super) seq: u64,
+    /// How many positions back it says that the one before it stands; 0 for none.
+    pub(super) back: u64,
     pub(super) prev: EntryHash,
     pub(super) lamport: u64,
     /// The largest Lamport time of its explicit parents.
@@ -45,17 +49,24 @@ impl Run {
     pub(super) fn of(start: Start, hash: EntryHash, is_signed: bool) -> Self {
         let head = Head { id: start.id, seq: start.seq, lamport: start.lamport, hash };
         let signed = if is_signed { start.seq } else { 0 };
-        Self { ends: Some((start, head)), index: Tally::default(), entries: 1, signed, broken: None }
+        Self { ends: Some((start, head)), index: Tally::default(), newest: None, entries: 1, signed, broken: None }
     }
 
     /// A row that breaks a rule by itself.
     pub(super) fn broken(broken: Break) -> Self {
-        Self { ends: None, index: Tally::default(), entries: 1, signed: 0, broken: Some(Box::new(broken)) }
+        Self {
+            ends: None,
+            index: Tally::default(),
+            newest: None,
+            entries: 1,
+            signed: 0,
+            broken: Some(Box::new(broken)),
+        }
     }
 
     /// A log before its first entry, which names `genesis` as the hash before it.
     pub(super) fn genesis(genesis: EntryHash) -> Self {
-        let start = Start { id: 0, seq: 0, prev: genesis, lamport: 0, parents_lamport: 0 };
+        let start = Start { id: 0, seq: 0, back: 0, prev: genesis, lamport: 0, parents_lamport: 0 };
         Self { entries: 0, ..Self::of(start, genesis, false) }
     }
 
@@ -64,14 +75,15 @@ impl Run {
         Self { entries: 0, index: Tally::default(), ..self }
     }
 
-    /// The sequence number of its first entry, if that can be said.
-    pub(super) fn first_seq(&self) -> Option<u64> {
-        self.ends.as_ref().map(|(start, _)| start.seq)
+    /// Its first entry, if something can be said of it.
+    pub(super) fn start(&self) -> Option<&Start> {
+        self.ends.as_ref().map(|(start, _)| start)
     }
 
     /// Adds the run that follows in the same log.
     pub(super) fn join(&mut self, next: Self) {
         self.index.join(next.index);
+        self.newest = next.newest.or(self.newest);
         if self.broken.is_some() {
             return;
         }
@@ -117,6 +129,10 @@ impl Head {
         if next.id <= self.id {
             let expected = format!("after {}", entry::position(self.id));
             return broken(ChainRule::Position, &entry::position(next.id), &expected);
+        }
+        let back = if self.seq == 0 { 0 } else { next.id - self.id };
+        if next.back != back {
+            return broken(ChainRule::Column, &format!("back {}", next.back), &back);
         }
         let lamport = self.lamport.max(next.parents_lamport).saturating_add(1);
         if next.lamport != lamport {

@@ -13,7 +13,7 @@ use crate::causal::hash::Realm;
 use crate::causal::key_event::subject;
 use crate::causal::table::entry::{self, Row};
 use crate::causal::table::timeline;
-use crate::words::{ChainRule, Result};
+use crate::words::{ChainRule, ErrorKind, Result, StoreError};
 
 /// The events of a tenant that are about writers, read once for each writer.
 pub(super) struct Standings<'t> {
@@ -21,6 +21,8 @@ pub(super) struct Standings<'t> {
     /// What begins each of the tenant's epochs.
     epochs: Arc<[(u64, u32)]>,
     writers: BTreeMap<Fingerprint, Arc<Authority>>,
+    /// Why some of them could not be read.
+    astray: Option<StoreError>,
 }
 
 /// What they say about the writer of a log.
@@ -35,7 +37,13 @@ impl<'t> Standings<'t> {
     pub(super) fn open(tx: &dyn Transaction, realm: Realm, tenant: &'t str) -> Result<Self> {
         let timeline = timeline::size(tx, tenant, timeline::MAIN)?.map_or(0, |(timeline, _)| timeline);
         let scope = Scope { realm, tenant, timeline };
-        Ok(Self { scope, epochs: epochs(tx, scope)?.into(), writers: BTreeMap::new() })
+        let (epochs, astray) = or_astray(epochs(tx, scope))?;
+        Ok(Self { scope, epochs: epochs.unwrap_or_default().into(), writers: BTreeMap::new(), astray })
+    }
+
+    /// Why some of the events could not be read, if that is so.
+    pub(super) fn astray(&self) -> Option<&StoreError> {
+        self.astray.as_ref()
     }
 
     pub(super) fn of(&mut self, tx: &dyn Transaction, writer: &Fingerprint, stream: &str) -> Result<Standing> {
@@ -49,8 +57,20 @@ impl<'t> Standings<'t> {
     fn authority(&mut self, tx: &dyn Transaction, writer: &Fingerprint) -> Result<Arc<Authority>> {
         Ok(Arc::clone(match self.writers.entry(*writer) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(Authority::read(tx, self.scope, writer)?),
+            Entry::Vacant(unknown) => {
+                let (authority, astray) = or_astray(Authority::read(tx, self.scope, writer))?;
+                self.astray = self.astray.take().or(astray);
+                unknown.insert(authority.unwrap_or_else(Authority::none))
+            }
         }))
+    }
+}
+
+/// What was read, or why it leads astray: a break among others, and not the end of the verification.
+fn or_astray<T>(read: Result<T>) -> Result<(Option<T>, Option<StoreError>)> {
+    match read {
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok((None, Some(error))),
+        read => Ok((Some(read?), None)),
     }
 }
 

@@ -237,7 +237,7 @@ impl Taker<'_, '_> {
         }
     }
 
-    fn compare(&self, entry: &Entry<'_>, checked: &Checked<'_>, checker: &Checker<'_>) -> Result<()> {
+    fn compare(&mut self, entry: &Entry<'_>, checked: &Checked<'_>, checker: &Checker<'_>) -> Result<()> {
         let position = entry.position;
         let here = self.adopter.hash_at(position)?.ok_or_else(|| StoreError::Corrupt {
             what: format!("position {position}"),
@@ -256,7 +256,7 @@ impl Taker<'_, '_> {
 
     /// Whether the writer has signed both this entry and another one for the same place in its log: of the two
     /// [`Equivocation`](crate::Equivocation) makes a proof.
-    fn equivocates(&self, entry: &Entry<'_>, checked: &Checked<'_>, checker: &Checker<'_>) -> Result<bool> {
+    fn equivocates(&mut self, entry: &Entry<'_>, checked: &Checked<'_>, checker: &Checker<'_>) -> Result<bool> {
         let stored = &checked.stored;
         let Some(key) = checker.key(&stored.writer, stored.epoch) else { return Ok(false) };
         let Some((twin, Some(signature))) = self.adopter.twin(stored)? else { return Ok(false) };
