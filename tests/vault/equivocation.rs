@@ -1,7 +1,6 @@
 //! Writers that sign two entries at one place.
 
 use std::path::Path;
-use std::sync::Barrier;
 
 use causal_vault::{Equivocation, ErrorKind, EventRef, Filter, SigningKey, StoreError, Vault, Writer, WriterLog};
 
@@ -187,25 +186,9 @@ fn a_revoked_and_a_frozen_writer_can_be_told_apart_and_what_follows_is_said_once
 fn a_freeze_that_lands_while_threads_commit_refuses_every_entry_behind_it_and_nobody_else() {
     let (_folder, [here, there]) = twins();
     let proof = lie(&here, &there, alice);
-    let (bob, start) = (here.named_writer("bob").unwrap(), Barrier::new(5));
-    let (frozen_at, outcomes) = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|n| {
-                let writer = if n % 2 == 0 { alice(&here) } else { bob.clone() };
-                let start = &start;
-                scope.spawn(move || {
-                    start.wait();
-                    (0..60).map(|_| writer.commit(note("at once"))).collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        start.wait();
-        while size(&here) < 20 {
-            std::thread::yield_now();
-        }
-        let frozen_at = here.report_equivocation(&proof).unwrap().position;
-        (frozen_at, threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>())
-    });
+    let writers = [alice(&here), here.named_writer("bob").unwrap()];
+    let (frozen_at, outcomes) =
+        super::while_threads_commit(&here, writers, || here.report_equivocation(&proof).unwrap().position);
     for (n, outcomes) in outcomes.into_iter().enumerate() {
         for outcome in outcomes {
             match outcome {

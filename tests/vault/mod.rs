@@ -36,6 +36,9 @@ mod transactions;
 mod verifier;
 mod watch;
 
+use std::sync::Barrier;
+use std::thread;
+
 use causal_vault::{Event, Filter, Receipt, StoredEvent, Vault, Writer};
 
 fn vault() -> Vault {
@@ -70,7 +73,34 @@ fn texts(events: &[StoredEvent]) -> Vec<String> {
     events.iter().map(|event| String::from_utf8(event.payload.clone()).unwrap()).collect()
 }
 
-/// How many events and log rows there are: an error must leave both as they were.
+/// Four threads, two for each of these writers, commit at once; amid that something else is done. Returns what came of
+/// that and of the commits.
+fn while_threads_commit<T>(
+    vault: &Vault,
+    writers: [Writer; 2],
+    amid: impl FnOnce() -> T,
+) -> (T, Vec<Vec<causal_vault::Result<Receipt>>>) {
+    let (start, before) = (Barrier::new(5), size(vault));
+    thread::scope(|scope| {
+        let threads: Vec<_> = [&writers[0], &writers[1], &writers[0], &writers[1]]
+            .map(|writer| {
+                let start = &start;
+                scope.spawn(move || {
+                    start.wait();
+                    (0..60).map(|_| writer.commit(note("at once"))).collect::<Vec<_>>()
+                })
+            })
+            .into();
+        start.wait();
+        while size(vault) < before + 20 {
+            thread::yield_now();
+        }
+        let done = amid();
+        (done, threads.into_iter().map(|thread| thread.join().unwrap()).collect())
+    })
+}
+
+/// How many events there are: an error must leave as many.
 fn size(vault: &Vault) -> u64 {
     vault.tree_head().unwrap().size
 }

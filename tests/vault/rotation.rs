@@ -1,7 +1,5 @@
 //! Keys that are rotated, and writers that are revoked.
 
-use std::sync::Barrier;
-
 use causal_vault::{
     ChainRule, ErrorKind, EventRef, Filter, Fingerprint, LogVerdict, Result, Signer, SigningKey, StoreError, Vault,
     VerifyReport, Writer,
@@ -147,25 +145,9 @@ fn tenants_have_keys_of_their_own() {
 #[test]
 fn threads_that_commit_while_the_key_changes_are_refused_from_there_on_and_fail_alone() {
     let (_folder, vault) = on_disk();
-    let (old, bob, start) = (signing(&vault, 1), vault.named_writer("bob").unwrap(), Barrier::new(5));
-    let outcomes = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|n| {
-                let writer = if n % 2 == 0 { old.clone() } else { bob.clone() };
-                let start = &start;
-                scope.spawn(move || {
-                    start.wait();
-                    (0..60).map(|_| writer.commit(note("at once"))).collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        start.wait();
-        while size(&vault) < 20 {
-            std::thread::yield_now();
-        }
-        drop(old.rotate(key(2)).unwrap());
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
-    });
+    let old = signing(&vault, 1);
+    let writers = [old.clone(), vault.named_writer("bob").unwrap()];
+    let ((), outcomes) = super::while_threads_commit(&vault, writers, || drop(old.rotate(key(2)).unwrap()));
     let rotated_at = events(&vault, Filter::kind("vault.rotation"))[0].header.position;
     for (n, outcomes) in outcomes.into_iter().enumerate() {
         let refused = outcomes.iter().position(std::result::Result::is_err).unwrap_or(outcomes.len());
