@@ -14,6 +14,7 @@ mod plain;
 mod random;
 mod scene;
 mod schema;
+mod separators;
 mod threads;
 mod writers;
 
