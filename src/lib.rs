@@ -89,6 +89,7 @@
 mod backend;
 mod causal;
 mod edge;
+mod intent;
 pub mod manual;
 mod vault;
 mod words;
@@ -111,6 +112,7 @@ pub use edge::{
     Bundle, BundleContents, BundleImport, BundleReport, ImportReport, ImportedLog, import_agent_store,
     verify_agent_store_import,
 };
+pub use intent::{FlatIndex, FlatMatch, FlatMatches, UnitVector};
 /// The type of an event's id in [`EntryV1`] and in errors; [`EventId`] wraps it.
 pub use uuid::Uuid;
 pub use vault::{

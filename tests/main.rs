@@ -7,6 +7,7 @@ mod crash;
 mod edge;
 mod golden;
 mod house;
+mod intent;
 mod model;
 mod processes;
 mod suite;

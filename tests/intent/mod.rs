@@ -1,0 +1,4 @@
+//! Tests of `src/intent` through the public API.
+
+mod flat;
+mod vector;
