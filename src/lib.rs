@@ -112,7 +112,7 @@ pub use edge::{
     Bundle, BundleContents, BundleImport, BundleReport, ImportReport, ImportedLog, import_agent_store,
     verify_agent_store_import,
 };
-pub use intent::{FlatIndex, FlatMatch, FlatMatches, UnitVector};
+pub use intent::{Encoder, FlatIndex, FlatMatch, FlatMatches, HashingEncoder, UnitVector};
 /// The type of an event's id in [`EntryV1`] and in errors; [`EventId`] wraps it.
 pub use uuid::Uuid;
 pub use vault::{

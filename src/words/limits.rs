@@ -43,3 +43,5 @@ pub const BUNDLE_ENTRY_BYTES: usize = 512 << 10;
 pub const BUNDLE_STATE: usize = 1 << 24;
 /// Threads of one verification; where more are asked for, no more than these are used.
 pub const VERIFY_THREADS: usize = 64;
+/// Bytes of a text that the built-in encoder accepts: 1 MiB.
+pub const ENCODER_TEXT_BYTES: usize = 1 << 20;

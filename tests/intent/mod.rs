@@ -1,4 +1,5 @@
 //! Tests of `src/intent` through the public API.
 
 mod flat;
+mod hashing;
 mod vector;
