@@ -4,24 +4,25 @@
 //! floats comes to depends on its order alone, and that is written down here: [`LANES`] running sums, which are multiplied
 //! and then added (never fused), and halved until one is left. Sums of integers are exact in any order.
 
-use fearless_simd::{Level, dispatch};
+use fearless_simd::{Level, Simd, dispatch, i16x32, i32x16, prelude::*};
 
 /// Running sums of a dot product: two registers of the widest instruction set, eight of the narrowest.
 const LANES: usize = 32;
-
-/// The largest code of a row.
-pub(super) const CODE_MAX: i8 = 127;
-/// The largest code of a query: the most at which a sum over 4,096 dimensions stays within an `i32`.
-pub(super) const QUERY_CODE_MAX: i16 = 4095;
+/// Digits of four bits that are packed together: [`LANES`] lanes of four, each lane one digit of every quarter of them.
+pub(super) const PACKED: usize = 4 * LANES;
 
 /// The dot product of two vectors of one length.
 pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
     dispatch!(Level::new(), _ => lanes(left, right))
 }
 
-/// The dot products of a query's codes with rows of codes that lie one after the other.
-pub(super) fn dot_codes(rows: &[i8], query: &[i16], products: &mut [i32]) {
-    dispatch!(Level::new(), _ => each_row(rows, query, products))
+/// The dot products of a query with rows of packed digits that lie one after the other.
+///
+/// A lane is multiplied as it is, and shifted down by one, two and three digits, each time with the query's value for the
+/// digit that is lowest then. The digits above it are not masked out: [`Query`](super::codes::Query) has taken what they
+/// add off its values beforehand. Sums may wrap on the way; a product that fits is exact.
+pub(super) fn dot_packed(rows: &[i16], query: &[i16], products: &mut [i32]) {
+    dispatch!(Level::new(), simd => each_row(simd, rows, query, products))
 }
 
 #[inline(always)]
@@ -51,19 +52,52 @@ fn add_products(sums: &mut [f32; LANES], left: &[f32], right: &[f32]) {
 }
 
 #[inline(always)]
-fn each_row(rows: &[i8], query: &[i16], products: &mut [i32]) {
-    for (row, product) in rows.chunks_exact(query.len().max(1)).zip(products) {
-        *product = row.iter().zip(query).map(|(row, query)| i32::from(*row) * i32::from(*query)).sum();
+fn each_row<S: Simd>(simd: S, rows: &[i16], query: &[i16], products: &mut [i32]) {
+    let lanes = (query.len() / 4).max(1);
+    let fours = rows.chunks_exact(4 * lanes);
+    let rest = fours.remainder().chunks_exact(lanes);
+    let (four_products, _) = products.as_chunks_mut::<4>();
+    for (rows, products) in fours.clone().zip(four_products) {
+        let mut rows = rows.chunks_exact(lanes);
+        *products = some_rows(simd, [(); 4].map(|()| rows.next().unwrap_or_default()), query);
     }
+    for (row, product) in rest.zip(products.iter_mut().skip(fours.len() * 4)) {
+        [*product] = some_rows(simd, [row], query);
+    }
+}
+
+/// The products of a few rows, taken side by side, so that the query is loaded once for all of them.
+#[inline(always)]
+fn some_rows<S: Simd, const N: usize>(simd: S, rows: [&[i16]; N], query: &[i16]) -> [i32; N] {
+    let mut sums = [[i32x16::splat(simd, 0); 2]; N];
+    let mut blocks = rows.map(|row| row.as_chunks::<LANES>().0.iter());
+    for [first, second, third, fourth] in query.as_chunks::<LANES>().0.as_chunks::<4>().0 {
+        let first = i16x32::from_slice(simd, first);
+        let second = i16x32::from_slice(simd, second);
+        let third = i16x32::from_slice(simd, third);
+        let fourth = i16x32::from_slice(simd, fourth);
+        for ([even, odd], blocks) in sums.iter_mut().zip(&mut blocks) {
+            let Some(block) = blocks.next() else { break };
+            let packed = i16x32::from_slice(simd, block);
+            *even += packed.pairwise_dot_product(first);
+            *odd += (packed >> 4).pairwise_dot_product(second);
+            *even += (packed >> 8).pairwise_dot_product(third);
+            *odd += (packed >> 12).pairwise_dot_product(fourth);
+        }
+    }
+    // A loop, because what a closure does outside of this function is not compiled for the instruction set.
+    let mut products = [0; N];
+    for (product, [even, odd]) in products.iter_mut().zip(sums) {
+        *product = (even + odd).reduce_sum();
+    }
+    products
 }
 
 #[cfg(test)]
 mod tests {
-    use fearless_simd::Simd;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::words::limits::EMBEDDING_DIMENSIONS;
 
     /// Every instruction set that this machine has.
     fn levels() -> Vec<Level> {
@@ -95,10 +129,26 @@ mod tests {
         sums[0]
     }
 
+    /// The product of one packed row, a digit at a time.
+    fn plain_packed(row: &[i16], query: &[i16]) -> i32 {
+        let products = (0..query.len()).map(|index| {
+            let lane = row[index / 128 * 32 + index % 32];
+            i32::from(lane >> (index % 128 / 32 * 4)) * i32::from(query[index])
+        });
+        products.fold(0, i32::wrapping_add)
+    }
+
     fn pair() -> impl Strategy<Value = (Vec<f32>, Vec<f32>)> {
         let value = || prop_oneof![8 => -1.0f32..1.0, 1 => -1e18f32..1e18, 1 => -1e-38f32..1e-38];
         (1usize..2000)
             .prop_flat_map(move |len| (prop::collection::vec(value(), len), prop::collection::vec(value(), len)))
+    }
+
+    fn packed() -> impl Strategy<Value = (Vec<i16>, Vec<i16>)> {
+        (1..9usize, 1..11usize).prop_flat_map(|(blocks, rows)| {
+            let query = prop::collection::vec(-i16::MAX..=i16::MAX, blocks * PACKED);
+            (prop::collection::vec(any::<i16>(), blocks * LANES * rows), query)
+        })
     }
 
     proptest! {
@@ -113,45 +163,22 @@ mod tests {
         }
 
         #[test]
-        fn every_instruction_set_multiplies_codes_exactly(
-            query in prop::collection::vec(-QUERY_CODE_MAX..=QUERY_CODE_MAX, 1..2000),
-            seed in any::<u64>(),
-        ) {
-            let rows: Vec<i8> = codes(seed, query.len() * 3);
-            let expected: Vec<i64> = rows
-                .chunks(query.len())
-                .map(|row| row.iter().zip(&query).map(|(row, query)| i64::from(*row) * i64::from(*query)).sum())
-                .collect();
+        fn every_instruction_set_multiplies_packed_digits_exactly((rows, query) in packed()) {
+            let expected: Vec<i32> = rows.chunks(query.len() / 4).map(|row| plain_packed(row, &query)).collect();
             for level in levels() {
-                let mut found = [0; 3];
-                dispatch!(level, _ => each_row(&rows, &query, &mut found));
-                prop_assert_eq!(&found.map(i64::from)[..], &expected, "{:?}", level);
+                let mut found = vec![7; expected.len() + 5];
+                dispatch!(level, simd => each_row(simd, &rows, &query, &mut found));
+                prop_assert_eq!(&found[..expected.len()], &expected, "{:?}", level);
+                prop_assert_eq!(&found[expected.len()..], &[7; 5], "beyond the rows");
             }
         }
-    }
-
-    fn codes(seed: u64, len: usize) -> Vec<i8> {
-        let mut bytes = vec![0; len];
-        blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
-        bytes.iter().map(|byte| i8::from_le_bytes([*byte]).max(-CODE_MAX)).collect()
-    }
-
-    #[test]
-    fn the_largest_codes_of_the_most_dimensions_stay_within_the_sum() {
-        let rows = vec![CODE_MAX; EMBEDDING_DIMENSIONS];
-        let query = vec![-QUERY_CODE_MAX; EMBEDDING_DIMENSIONS];
-        let mut found = [0];
-        dot_codes(&rows, &query, &mut found);
-        let expected = -127 * 4095 * 4096;
-        assert_eq!(found, [expected]);
-        assert!(i64::from(CODE_MAX) * (i64::from(QUERY_CODE_MAX) + 34) * 4096 > i64::from(i32::MAX));
     }
 
     #[test]
     fn vectors_without_values_have_the_product_zero() {
         assert_eq!(dot(&[], &[]).to_bits(), 0.0f32.to_bits());
         let mut found = [7; 2];
-        dot_codes(&[], &[], &mut found);
+        dot_packed(&[], &[], &mut found);
         assert_eq!(found, [7; 2], "there are no rows");
     }
 }

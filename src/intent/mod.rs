@@ -1,6 +1,7 @@
 //! Why things happened: embeddings, and exact answers to what is near. Everything here is pure: no I/O, no clock, no
 //! randomness, and the same bits on every machine.
 
+mod codes;
 mod encoder;
 mod flat;
 mod hashing;

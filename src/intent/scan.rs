@@ -1,37 +1,29 @@
-//! Unit vectors as a byte a value, and the exact answer to which of them are nearest.
+//! Unit vectors in few bytes, and the exact answer to which of them are nearest.
 //!
-//! A row `u` is kept as `scale * codes` and the length of what that leaves out, `|u - scale * codes| <= residual`. The query
-//! `q` is coded likewise, in 12 bits and a sign. By Cauchy and Schwarz the product of the codes is then off by at most
-//! `residual * |q| + |scale * codes| * |q's residual|`, whatever the values are. Rows that this bound does not rule out
-//! are read in full, the most promising first, until none is left that could be an answer. What is compared in the end are
-//! the products of the full vectors, so that the answer is that of a plain search over them.
+//! Every row's similarity is first bounded by its coarse digits, which rules most rows out, and then by the fine ones as
+//! well. Rows that are left are read in full, the most promising first, until none is left that could be an answer. What
+//! is compared in the end are the products of the full vectors, so that the answer is that of a plain search over them.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::kernel::{CODE_MAX, QUERY_CODE_MAX, dot, dot_codes};
+use super::codes::{Coded, Estimate, Query, Reading, packed_lanes};
+use super::kernel::{dot, dot_packed};
 use super::vector::{UnitVector, check_same_dimension};
 use crate::words::{Result, StoreError};
 
 /// Rows whose products are taken in one go.
 const BLOCK: usize = 128;
-/// What the rounding of a product of two unit vectors can add to its error: an addition in each of 128 rounds, five that
-/// join the sums, and a multiplication, of 2^-24 each. Above that it covers the rounding of what is compared here.
-const ROUNDING: f64 = 1e-5;
 
 /// Rows of one dimension, numbered from 0.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
     dimension: usize,
-    codes: Vec<i8>,
-    rows: Vec<Row>,
-}
-
-/// How a row's codes are to be read.
-#[derive(Clone, Copy, Debug)]
-struct Row {
-    scale: f32,
-    residual: f32,
+    /// How each row's codes are to be read.
+    rows: Vec<Reading>,
+    /// The digits of its codes, of one row after the other.
+    coarse: Vec<i16>,
+    fine: Vec<i16>,
 }
 
 /// The rows that were found, the nearest first; of equally near ones the lower row is first.
@@ -52,7 +44,7 @@ pub(crate) struct Neighbour {
 impl Scan {
     /// No rows of a dimension that was checked.
     pub(crate) fn new(dimension: usize) -> Self {
-        Self { dimension, codes: Vec::new(), rows: Vec::new() }
+        Self { dimension, rows: Vec::new(), coarse: Vec::new(), fine: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -65,7 +57,8 @@ impl Scan {
 
     /// Bytes of memory, those kept free for further rows included.
     pub(crate) fn bytes(&self) -> usize {
-        self.codes.capacity() + self.rows.capacity() * size_of::<Row>()
+        let digits = self.coarse.capacity() + self.fine.capacity();
+        digits * size_of::<i16>() + self.rows.capacity() * size_of::<Reading>()
     }
 
     /// Appends a row.
@@ -75,28 +68,34 @@ impl Scan {
         if self.rows.len() == self.rows.capacity() {
             let more = self.rows.len() / 8 + 8;
             self.rows.reserve_exact(more);
-            self.codes.reserve_exact(more * self.dimension);
+            self.coarse.reserve_exact(more * packed_lanes(self.dimension));
+            self.fine.reserve_exact(more * packed_lanes(self.dimension));
         }
-        let (row, codes) = code_row(vector);
-        self.codes.extend(codes);
-        self.rows.push(row);
+        let coded = Coded::new(vector);
+        self.rows.push(coded.reading);
+        self.coarse.extend(coded.coarse);
+        self.fine.extend(coded.fine);
         Ok(())
     }
 
     /// Puts another vector into a row; whether there is such a row.
     pub(crate) fn replace(&mut self, row: usize, vector: &UnitVector) -> Result<bool> {
         check_same_dimension(vector.dimension(), self.dimension)?;
-        let Some((place, to)) = self.rows.get_mut(row).zip(self.codes.chunks_exact_mut(self.dimension).nth(row)) else {
-            return Ok(false);
-        };
-        let (coded, codes) = code_row(vector);
-        *place = coded;
-        to.iter_mut().zip(codes).for_each(|(to, code)| *to = code);
+        let lanes = packed_lanes(self.dimension);
+        let Some(reading) = self.rows.get_mut(row) else { return Ok(false) };
+        let coded = Coded::new(vector);
+        *reading = coded.reading;
+        for (digits, coded) in [(&mut self.coarse, coded.coarse), (&mut self.fine, coded.fine)] {
+            if let Some(place) = digits.chunks_exact_mut(lanes).nth(row) {
+                place.copy_from_slice(&coded);
+            }
+        }
         Ok(true)
     }
 
     /// Keeps the rows that are asked for, in their order; what the others held is overwritten.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        let lanes = packed_lanes(self.dimension);
         let mut kept = 0;
         for row in 0..self.rows.len() {
             if !keep(row) {
@@ -104,16 +103,17 @@ impl Scan {
             }
             if kept != row {
                 self.rows.swap(kept, row);
-                let codes = row * self.dimension..(row + 1) * self.dimension;
-                self.codes.copy_within(codes, kept * self.dimension);
+                for digits in [&mut self.coarse, &mut self.fine] {
+                    digits.copy_within(row * lanes..(row + 1) * lanes, kept * lanes);
+                }
             }
             kept += 1;
         }
         self.rows.truncate(kept);
-        if let Some(left) = self.codes.get_mut(kept * self.dimension..) {
-            left.fill(0);
+        for digits in [&mut self.coarse, &mut self.fine] {
+            digits.iter_mut().skip(kept * lanes).for_each(|left| *left = 0);
+            digits.truncate(kept * lanes);
         }
-        self.codes.truncate(kept * self.dimension);
     }
 
     /// The `k` nearest of the first `among` rows that `keep` lets through. `read` writes the vector of a row that was
@@ -143,26 +143,30 @@ impl Scan {
         mut keep: impl FnMut(usize) -> bool,
     ) -> Vec<Candidate> {
         let query = Query::new(query);
+        let lanes = packed_lanes(self.dimension);
         let mut products = [0; BLOCK];
         let mut candidates = Vec::new();
         // The k best of what is certain: an answer is not below the least of them.
         let mut certain = BinaryHeap::new();
         let mut least = f64::NEG_INFINITY;
         let rows = self.rows.get(..among).unwrap_or(&self.rows);
-        let blocks = rows.chunks(BLOCK).zip(self.codes.chunks(BLOCK * self.dimension));
-        for (block, (rows, codes)) in blocks.enumerate() {
-            dot_codes(codes, &query.codes, &mut products);
-            for (offset, (row, product)) in rows.iter().zip(products).enumerate() {
-                let (middle, error) = query.bounds(*row, product);
-                if middle + error < least {
+        let blocks = rows.chunks(BLOCK).zip(self.coarse.chunks(BLOCK * lanes).zip(self.fine.chunks(BLOCK * lanes)));
+        for (block, (rows, (coarse, fine))) in blocks.enumerate() {
+            dot_packed(coarse, &query.packed, &mut products);
+            let rows = rows.iter().zip(products).zip(fine.chunks_exact(lanes));
+            for (offset, ((reading, product), fine)) in rows.enumerate() {
+                if query.coarse(*reading, product).high() < least {
                     continue;
                 }
+                let mut fine_product = [0];
+                dot_packed(fine, &query.packed, &mut fine_product);
+                let estimate = query.precise(*reading, product, fine_product[0]);
                 let row = block * BLOCK + offset;
-                if !keep(row) {
+                if estimate.high() < least || !keep(row) {
                     continue;
                 }
-                candidates.push(Candidate { row, middle, error });
-                certain.push(Reverse(Ordered(middle - error)));
+                candidates.push(Candidate { row, estimate });
+                certain.push(Reverse(Ordered(estimate.low())));
                 if certain.len() > k {
                     certain.pop();
                 }
@@ -171,7 +175,7 @@ impl Scan {
                 }
             }
         }
-        candidates.retain(|candidate| candidate.high() >= least);
+        candidates.retain(|candidate| candidate.estimate.high() >= least);
         candidates
     }
 
@@ -183,13 +187,13 @@ impl Scan {
         mut candidates: Vec<Candidate>,
         mut read: impl FnMut(usize, &mut [f32]) -> Result<()>,
     ) -> Result<Nearest> {
-        candidates.sort_unstable_by_key(|candidate| (Reverse(Ordered(candidate.high())), candidate.row));
+        candidates.sort_unstable_by_key(|candidate| (Reverse(Ordered(candidate.estimate.high())), candidate.row));
         let mut best: BinaryHeap<Reverse<(Ordered, Reverse<usize>)>> = BinaryHeap::new();
         let mut vector = vec![0.0; self.dimension];
         let mut count = 0;
         for candidate in candidates {
             let worst = best.peek().filter(|_| best.len() == k);
-            if worst.is_some_and(|Reverse((worst, _))| candidate.high() < worst.0) {
+            if worst.is_some_and(|Reverse((worst, _))| candidate.estimate.high() < worst.0) {
                 break;
             }
             read(candidate.row, &mut vector)?;
@@ -210,85 +214,28 @@ impl Scan {
     }
 }
 
-/// A row that may be an answer: its similarity is off `middle` by `error` at most.
+/// A row that may be an answer.
 struct Candidate {
     row: usize,
-    middle: f64,
-    error: f64,
+    estimate: Estimate,
 }
 
 impl Candidate {
-    fn high(&self) -> f64 {
-        self.middle + self.error
-    }
-
     /// What was read in full must keep within the bounds that were taken when the row was pushed.
     fn check(&self, similarity: f32) -> Result<f64> {
         let found = f64::from(similarity);
-        if (found - self.middle).abs() <= self.error {
+        if self.estimate.allows(found) {
             return Ok(found);
         }
         Err(StoreError::Corrupt {
             what: format!("the vector of row {}", self.row),
             detail: format!(
                 "its similarity is {found} and what was indexed allows {} to {}; build the index again from the log",
-                self.middle - self.error,
-                self.high()
+                self.estimate.low(),
+                self.estimate.high()
             ),
         })
     }
-}
-
-/// A query as it is compared with rows.
-struct Query {
-    codes: Vec<i16>,
-    scale: f64,
-    residual: f64,
-}
-
-impl Query {
-    fn new(vector: &UnitVector) -> Self {
-        let (scale, inverse) = scale(vector, f32::from(QUERY_CODE_MAX));
-        #[expect(clippy::cast_possible_truncation, reason = "saturates, and is at most QUERY_CODE_MAX")]
-        let codes: Vec<i16> = vector.values().iter().map(|value| nearest_whole(value * inverse) as i16).collect();
-        let residual = residual(vector, scale, codes.iter().map(|code| f64::from(*code)));
-        Self { codes, scale: f64::from(scale), residual }
-    }
-
-    /// What the similarity of a row is about, and how far off that may be. Both vectors have length 1.
-    fn bounds(&self, row: Row, product: i32) -> (f64, f64) {
-        let residual = f64::from(row.residual);
-        let error = residual + (1.0 + residual) * self.residual + ROUNDING;
-        (f64::from(row.scale) * self.scale * f64::from(product), error)
-    }
-}
-
-fn code_row(vector: &UnitVector) -> (Row, impl Iterator<Item = i8>) {
-    let (scale, inverse) = scale(vector, f32::from(CODE_MAX));
-    #[expect(clippy::cast_possible_truncation, reason = "saturates, and is at most CODE_MAX")]
-    let codes = vector.values().iter().map(move |value| nearest_whole(value * inverse) as i8);
-    let residual = residual(vector, scale, codes.clone().map(f64::from));
-    #[expect(clippy::cast_possible_truncation, reason = "is rounded up by more than the cast rounds")]
-    let residual = (residual * (1.0 + 1e-6)) as f32;
-    (Row { scale, residual }, codes)
-}
-
-/// What a code is worth, and its inverse, when the largest value has the largest code.
-fn scale(vector: &UnitVector, largest: f32) -> (f32, f32) {
-    let peak = vector.values().iter().fold(0.0f32, |peak, value| peak.max(value.abs()));
-    (peak / largest, largest / peak)
-}
-
-/// Half away from zero, when the fraction is then cut off.
-fn nearest_whole(value: f32) -> f32 {
-    value + 0.5f32.copysign(value)
-}
-
-/// The length of what the codes leave out.
-fn residual(vector: &UnitVector, scale: f32, codes: impl Iterator<Item = f64>) -> f64 {
-    let scale = f64::from(scale);
-    let left_out = vector.values().iter().zip(codes).map(|(value, code)| f64::from(*value) - scale * code);
-    left_out.map(|left_out| left_out * left_out).sum::<f64>().sqrt()
 }
 
 /// A finite number, in numeric order.

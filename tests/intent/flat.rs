@@ -160,7 +160,11 @@ fn a_store_that_hands_out_other_vectors_is_found_out() {
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("build the index again"), "{error}");
     for value in [f32::NAN, f32::INFINITY, 0.0] {
-        let error = index.nearest(&query, 1, u64::MAX, |_| true, |_, row| Ok(row.fill(value))).unwrap_err();
+        let wrong = |_, row: &mut [f32]| {
+            row.fill(value);
+            Ok(())
+        };
+        let error = index.nearest(&query, 1, u64::MAX, |_| true, wrong).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{value}");
     }
     let failing = |_, _: &mut [f32]| Err(StoreError::Backend("gone".into()));

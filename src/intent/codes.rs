@@ -1,0 +1,254 @@
+//! A unit vector as a byte a value, in two halves: a digit of four bits that is enough to rule most rows out, and another
+//! that makes it precise.
+//!
+//! The product of two vectors is off from that of their codes by what the codes leave out. With `|u - scale * codes|` as
+//! the row's residual, Cauchy and Schwarz bound that by `residual * |q| + |scale * codes| * |q's residual|`, whatever the
+//! values are. The query is coded in 12 bits, so that nearly all of it is the row's part.
+
+use fearless_simd::{Level, dispatch};
+
+use super::kernel::PACKED;
+use super::vector::UnitVector;
+
+/// The largest code of a row: 16 times 7, and 7.
+const ROW_MAX: i8 = 119;
+/// The largest code of a query: 17 times as much is still an `i16`, which [`Query::new`] needs.
+const QUERY_MAX: i16 = 1927;
+/// What the rounding of a product of two unit vectors can add to its error: an addition in each of 128 rounds, five that
+/// join the sums, and a multiplication, of 2^-24 each. Above that it covers the rounding of what is compared here.
+const ROUNDING: f64 = 1e-5;
+/// Running sums of what is taken over all values.
+const LANES: usize = 16;
+/// What is added to a digit, so that it is not negative.
+const OFFSET: i8 = 8;
+/// Lanes of one block of packed digits.
+const BLOCK: usize = PACKED / 4;
+
+/// How a row's codes are to be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    scale: f32,
+    /// The length of what the coarse digits leave out, and of what both leave out.
+    coarse_residual: f32,
+    residual: f32,
+}
+
+/// A row as it is kept.
+pub(super) struct Coded {
+    pub(super) reading: Reading,
+    pub(super) coarse: Vec<i16>,
+    pub(super) fine: Vec<i16>,
+}
+
+/// Lanes that a row's coarse or fine digits are packed into.
+pub(super) fn packed_lanes(dimension: usize) -> usize {
+    dimension.div_ceil(PACKED) * PACKED / 4
+}
+
+impl Coded {
+    pub(super) fn new(vector: &UnitVector) -> Self {
+        let (scale, inverse) = scale(vector, f32::from(ROW_MAX));
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, and is at most ROW_MAX")]
+        let codes: Vec<i8> = vector.values().iter().map(|value| nearest_whole(value * inverse) as i8).collect();
+        let rounded_up = |codes: &[i8]| {
+            #[expect(clippy::cast_possible_truncation, reason = "is rounded up by more than the cast rounds")]
+            let residual = (residual(vector, scale, codes) * (1.0 + 1e-6)) as f32;
+            residual
+        };
+        let coarse_codes: Vec<i8> = codes.iter().map(|code| 16 * coarse(*code)).collect();
+        let reading = Reading { scale, coarse_residual: rounded_up(&coarse_codes), residual: rounded_up(&codes) };
+        Self { reading, coarse: pack(&codes, coarse), fine: pack(&codes, |code| code - 16 * coarse(code)) }
+    }
+}
+
+/// The upper digit of a code, from -7 to 7; what it leaves is from -8 to 7.
+fn coarse(code: i8) -> i8 {
+    (code + OFFSET) >> 4
+}
+
+/// Packs a digit of each code, as the kernel reads it: the first quarter of a block lowest in the lanes, and the last, which
+/// has the sign, highest.
+fn pack(codes: &[i8], digit: impl Fn(i8) -> i8) -> Vec<i16> {
+    let mut packed = Vec::with_capacity(packed_lanes(codes.len()));
+    for block in codes.chunks(PACKED) {
+        let mut lanes = [0; BLOCK];
+        let places = [(0, OFFSET), (4, OFFSET), (8, OFFSET), (12, 0)];
+        for ((shift, offset), quarter) in places.into_iter().zip(block.chunks(BLOCK)) {
+            for (lane, code) in lanes.iter_mut().zip(quarter) {
+                *lane |= u16::from((digit(*code) + offset).cast_unsigned() & 15) << shift;
+            }
+        }
+        packed.extend(lanes.map(u16::cast_signed));
+    }
+    packed
+}
+
+/// A query as it is compared with rows.
+pub(super) struct Query {
+    /// What [`dot_packed`](super::kernel::dot_packed) multiplies with; values beyond the dimension are zero.
+    pub(super) packed: Vec<i16>,
+    scale: f64,
+    residual: f64,
+    /// What the digits' [`OFFSET`] adds to a product.
+    offset: i32,
+}
+
+impl Query {
+    pub(super) fn new(vector: &UnitVector) -> Self {
+        let (scale, inverse) = scale(vector, f32::from(QUERY_MAX));
+        let mut codes = vec![0; packed_lanes(vector.dimension()) * 4];
+        for (code, value) in codes.iter_mut().zip(vector.values()) {
+            #[expect(clippy::cast_possible_truncation, reason = "saturates, and is at most QUERY_MAX")]
+            let whole = nearest_whole(value * inverse) as i16;
+            *code = whole;
+        }
+        let residual = residual(vector, scale, &codes);
+        let mut offset = 0;
+        for [first, second, third, fourth] in codes.as_chunks_mut::<BLOCK>().0.as_chunks_mut::<4>().0 {
+            let offsets = first.iter().chain(second.iter()).chain(third.iter());
+            offset += offsets.map(|code| i32::from(*code)).sum::<i32>() * i32::from(OFFSET);
+            // Where a digit is lowest in its lane, the next one adds 16 times itself; this takes it off again.
+            for (((first, second), third), fourth) in first.iter().zip(second).zip(third).zip(fourth) {
+                *fourth -= 16 * *third;
+                *third -= 16 * *second;
+                *second -= 16 * *first;
+            }
+        }
+        Self { packed: codes, scale: f64::from(scale), residual, offset }
+    }
+
+    /// The similarity of a row by the product of its coarse digits.
+    pub(super) fn coarse(&self, row: Reading, coarse: i32) -> Estimate {
+        self.estimate(row.scale, 16.0 * f64::from(coarse - self.offset), row.coarse_residual)
+    }
+
+    /// The similarity of a row by the products of both.
+    pub(super) fn precise(&self, row: Reading, coarse: i32, fine: i32) -> Estimate {
+        let product = 16.0 * f64::from(coarse - self.offset) + f64::from(fine - self.offset);
+        self.estimate(row.scale, product, row.residual)
+    }
+
+    fn estimate(&self, scale: f32, product: f64, residual: f32) -> Estimate {
+        // Both vectors have length 1, and a code is as much longer as it is off.
+        let residual = f64::from(residual);
+        let error = residual + (1.0 + residual) * self.residual + ROUNDING;
+        Estimate { middle: f64::from(scale) * self.scale * product, error }
+    }
+}
+
+/// A similarity that is off `middle` by `error` at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Estimate {
+    middle: f64,
+    error: f64,
+}
+
+impl Estimate {
+    pub(super) fn low(&self) -> f64 {
+        self.middle - self.error
+    }
+
+    pub(super) fn high(&self) -> f64 {
+        self.middle + self.error
+    }
+
+    /// Whether it allows this similarity, which need not be a number.
+    pub(super) fn allows(&self, similarity: f64) -> bool {
+        (self.low()..=self.high()).contains(&similarity)
+    }
+}
+
+/// What a code is worth, and its inverse, when the largest value has the largest code.
+fn scale(vector: &UnitVector, largest: f32) -> (f32, f32) {
+    let peak = dispatch!(Level::new(), _ => peak(vector.values()));
+    (peak / largest, largest / peak)
+}
+
+#[inline(always)]
+fn peak(values: &[f32]) -> f32 {
+    let mut peaks = [0.0f32; LANES];
+    for chunk in values.chunks(LANES) {
+        for (peak, value) in peaks.iter_mut().zip(chunk) {
+            *peak = peak.max(value.abs());
+        }
+    }
+    peaks.into_iter().fold(0.0, f32::max)
+}
+
+/// Half away from zero, when the fraction is then cut off.
+fn nearest_whole(value: f32) -> f32 {
+    value + 0.5f32.copysign(value)
+}
+
+/// The length of what the codes leave out.
+fn residual<T: Copy + Into<f32>>(vector: &UnitVector, scale: f32, codes: &[T]) -> f64 {
+    dispatch!(Level::new(), _ => left_out(vector.values(), scale, codes)).sqrt()
+}
+
+#[inline(always)]
+fn left_out<T: Copy + Into<f32>>(values: &[f32], scale: f32, codes: &[T]) -> f64 {
+    let mut sums = [0.0; LANES];
+    for (values, codes) in values.chunks(LANES).zip(codes.chunks(LANES)) {
+        for (sum, (value, code)) in sums.iter_mut().zip(values.iter().zip(codes)) {
+            let left_out = f64::from(*value) - f64::from(scale) * f64::from((*code).into());
+            *sum += left_out * left_out;
+        }
+    }
+    sums.into_iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::kernel::{dot, dot_packed};
+    use super::*;
+    use crate::words::limits::EMBEDDING_DIMENSIONS;
+
+    fn estimates(row: &UnitVector, query: &UnitVector) -> [Estimate; 2] {
+        let (row, query) = (Coded::new(row), Query::new(query));
+        let (mut coarse, mut fine) = ([0], [0]);
+        dot_packed(&row.coarse, &query.packed, &mut coarse);
+        dot_packed(&row.fine, &query.packed, &mut fine);
+        [query.coarse(row.reading, coarse[0]), query.precise(row.reading, coarse[0], fine[0])]
+    }
+
+    fn vector(dimension: usize) -> impl Strategy<Value = UnitVector> {
+        let value = prop_oneof![6 => -1.0f32..1.0, 1 => Just(0.0), 1 => Just(1.0), 1 => -50.0f32..50.0];
+        prop::collection::vec(value, dimension).prop_filter_map("zero", |values| UnitVector::new(&values).ok())
+    }
+
+    fn pair() -> impl Strategy<Value = (UnitVector, UnitVector)> {
+        (1..400usize).prop_flat_map(|dimension| (vector(dimension), vector(dimension)))
+    }
+
+    proptest! {
+        #[test]
+        fn the_similarity_lies_within_both_estimates_and_the_precise_one_is_narrow((row, query) in pair()) {
+            let similarity = f64::from(dot(row.values(), query.values()));
+            let [coarse, precise] = estimates(&row, &query);
+            prop_assert!(coarse.allows(similarity), "{} in {:?}", similarity, coarse);
+            prop_assert!(precise.allows(similarity), "{} in {:?}", similarity, precise);
+            let peak = f64::from(peak(row.values()));
+            prop_assert!(precise.error <= peak / 238.0 * (row.dimension() as f64).sqrt() + 0.01, "{:?}", precise);
+        }
+    }
+
+    #[test]
+    fn the_largest_codes_of_the_most_dimensions_do_not_overflow() {
+        let ones = UnitVector::new(&[1.0; EMBEDDING_DIMENSIONS]).unwrap();
+        let minus = UnitVector::new(&[-1.0; EMBEDDING_DIMENSIONS]).unwrap();
+        for (row, query, expected) in [(&ones, &ones, 1.0), (&ones, &minus, -1.0), (&minus, &ones, -1.0)] {
+            let [coarse, precise] = estimates(row, query);
+            assert!(coarse.allows(expected) && precise.allows(expected), "{coarse:?}, {precise:?}");
+            assert!(precise.error < 1e-4, "{precise:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_allowed_by_no_estimate() {
+        let estimate = Estimate { middle: 0.5, error: 0.1 };
+        assert!(estimate.allows(0.55) && !estimate.allows(0.7) && !estimate.allows(0.3));
+        assert!(!estimate.allows(f64::NAN) && !estimate.allows(f64::INFINITY));
+    }
+}
