@@ -1,0 +1,273 @@
+//! Nearest neighbours: an event assigned to the nearest of many centroids, and the ten nearest of many events.
+//!
+//! The baseline of an assignment is the usual first scheme, written plainly with `ndarray`: the cosine with every centroid,
+//! its norms taken each time. The baseline of a search is the product of the matrix of all rows with the query, and a sort.
+//! Every answer is compared with a plain search before anything is measured.
+
+mod shared;
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
+
+use causal_vault::{FlatIndex, FlatMatches, UnitVector};
+use criterion::BenchmarkGroup;
+use criterion::measurement::WallTime;
+use ndarray::{Array1, Array2, ArrayView1};
+use shared::{Race, Report, is_quick, payload, size, time};
+
+/// Topics that rows and queries lie around.
+const TOPICS: u64 = 150;
+const QUERIES: usize = 64;
+
+fn main() {
+    let mut criterion = shared::criterion();
+    let mut report = Report::default();
+    let mut group = criterion.benchmark_group("recall");
+    let thousand = Rows::topical(size(1_000, 50), 768);
+    let ten_thousand = Rows::topical(size(10_000, 500), 768);
+    let events = Rows::topical(size(100_000, 500), 384);
+    println!("{} rows of 768 values: {} bytes in memory", thousand.len(), thousand.index.bytes());
+    for rows in [&thousand, &ten_thousand] {
+        rows.compare(2);
+        assign(&mut report, &mut group, rows, PLAIN);
+        assign(&mut report, &mut group, rows, FASTER);
+    }
+    let unlike = Rows::unlike(size(1_000, 50), 768);
+    unlike.compare(2);
+    assign(&mut report, &mut group, &unlike, FASTER);
+    growth(&mut report, &mut group, &thousand, &ten_thousand);
+    events.compare(10);
+    search(&mut report, &mut group, &events);
+    group.finish();
+    criterion.final_summary();
+    report.print("recall: queries a second");
+    utterances();
+}
+
+/// Rows in an index, in full, and as the baselines have them.
+struct Rows {
+    vectors: Vec<UnitVector>,
+    queries: Vec<Vec<f32>>,
+    index: FlatIndex,
+    note: &'static str,
+}
+
+impl Rows {
+    fn new(vectors: Vec<UnitVector>, queries: Vec<Vec<f32>>, note: &'static str) -> Self {
+        let mut index = FlatIndex::new(vectors[0].dimension()).unwrap();
+        for (position, vector) in (0..).zip(&vectors) {
+            index.push(position, vector).unwrap();
+        }
+        Self { vectors, queries, index, note }
+    }
+
+    /// Topics, so that some rows are near to a query and most are not.
+    fn topical(rows: usize, dimension: usize) -> Self {
+        Self::around(rows, |seed| topical(seed, dimension), "")
+    }
+
+    /// Nothing near to anything: the most that has to be compared.
+    fn unlike(rows: usize, dimension: usize) -> Self {
+        Self::around(rows, |seed| noise(seed, dimension), ", nothing alike")
+    }
+
+    fn around(rows: usize, values: impl Fn(u64) -> Vec<f32>, note: &'static str) -> Self {
+        let vectors = (0..rows as u64).map(|seed| UnitVector::new(&values(seed)).unwrap());
+        let queries = (0..QUERIES as u64).map(|seed| values(1_000_000_007 + seed * 31));
+        Self::new(vectors.collect(), queries.collect(), note)
+    }
+
+    fn len(&self) -> usize {
+        self.vectors.len()
+    }
+
+    fn nearest(&self, query: &[f32], k: usize) -> FlatMatches {
+        let query = UnitVector::new(query).unwrap();
+        let read = |position: u64, row: &mut [f32]| {
+            row.copy_from_slice(self.vectors[whole(position)].values());
+            Ok(())
+        };
+        self.index.nearest(&query, k, u64::MAX, |_| true, read).unwrap()
+    }
+
+    /// Compares answers with those of a plain search, bit for bit, and says how many vectors were read in full.
+    fn compare(&self, k: usize) {
+        let (mut read, mut found, mut same) = (0, 0, 0);
+        for query in &self.queries {
+            let ours = self.nearest(query, k);
+            let plain = plain(&self.vectors, &UnitVector::new(query).unwrap(), k);
+            let ours_bits = ours.rows.iter().map(|row| (whole(row.position), row.similarity.to_bits()));
+            read += ours.read;
+            found += plain.len();
+            same += ours_bits.zip(&plain).filter(|(ours, plain)| ours == *plain).count();
+        }
+        println!(
+            "{} rows of {} values{}, {} queries: {:.4} of the {k} nearest are those of a plain search, {:.1} rows read for each",
+            self.len(),
+            self.index.dimension(),
+            self.note,
+            self.queries.len(),
+            same as f64 / found as f64,
+            read as f64 / self.queries.len() as f64,
+        );
+        assert_eq!(same, found);
+    }
+}
+
+fn whole(number: u64) -> usize {
+    usize::try_from(number).unwrap()
+}
+
+/// A topic and as much noise.
+fn topical(seed: u64, dimension: usize) -> Vec<f32> {
+    let topic = noise(u64::MAX - seed % TOPICS, dimension);
+    topic.into_iter().zip(noise(seed, dimension)).map(|(topic, noise)| topic + noise).collect()
+}
+
+fn noise(seed: u64, dimension: usize) -> Vec<f32> {
+    let bytes = payload(seed, dimension * 2);
+    bytes.chunks_exact(2).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]]))).collect()
+}
+
+/// The nearest rows and the bits of their similarities, one value after the other in the order that is promised.
+fn plain(vectors: &[UnitVector], query: &UnitVector, k: usize) -> Vec<(usize, u32)> {
+    let mut all: Vec<(usize, f32)> =
+        vectors.iter().map(|vector| plain_dot(query.values(), vector.values())).enumerate().collect();
+    all.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
+    all.into_iter().take(k).map(|(row, similarity)| (row, similarity.to_bits())).collect()
+}
+
+fn plain_dot(left: &[f32], right: &[f32]) -> f32 {
+    let mut sums = [0.0; 32];
+    for (index, (left, right)) in left.iter().zip(right).enumerate() {
+        sums[index % 32] += left * right;
+    }
+    for width in [16, 8, 4, 2, 1] {
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+    }
+    sums[0]
+}
+
+/// Does `work` with one query after the other.
+fn each<T>(queries: &[Vec<f32>], count: u64, mut work: impl FnMut(&[f32]) -> T) -> Duration {
+    time(|| {
+        for query in queries.iter().cycle().take(whole(count)) {
+            black_box(work(query));
+        }
+    })
+}
+
+fn assign(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, rows: &Rows, norm: Norm) {
+    let centroids: Vec<Array1<f32>> = rows.vectors.iter().map(|row| Array1::from(row.values().to_vec())).collect();
+    let work = format!("assign, {} x {}{}{}", rows.len(), rows.index.dimension(), rows.note, norm.note);
+    report.race(
+        group,
+        Race { work, samples: 30, units: 1, reach: norm.reach },
+        |n| each(&rows.queries, n, |query| first_scheme(&centroids, query, norm.of)),
+        |n| each(&rows.queries, n, |query| rows.nearest(query, 2)),
+    );
+}
+
+/// How the first scheme takes a norm.
+#[derive(Clone, Copy)]
+struct Norm {
+    of: fn(&Array1<f32>) -> f32,
+    note: &'static str,
+    reach: Option<f64>,
+}
+
+/// As it is written first.
+const PLAIN: Norm = Norm { of: |vector| vector.mapv(|value| value * value).sum().sqrt(), note: "", reach: Some(20.0) };
+/// As somebody who measures would write it next.
+const FASTER: Norm = Norm { of: |vector| vector.dot(vector).sqrt(), note: ", faster norms", reach: None };
+
+fn first_scheme(centroids: &[Array1<f32>], query: &[f32], norm: fn(&Array1<f32>) -> f32) -> Option<(usize, f32)> {
+    let query = Array1::from(query.to_vec());
+    let mut best = None;
+    for (index, centroid) in centroids.iter().enumerate() {
+        let cosine = query.dot(centroid) / (norm(&query) * norm(centroid));
+        if best.is_none_or(|(_, found)| cosine > found) {
+            best = Some((index, cosine));
+        }
+    }
+    best
+}
+
+/// Ten times as many centroids in ten times as long, or less.
+fn growth(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, few: &Rows, many: &Rows) {
+    let work = format!("assign, {} against 10 times {}", many.len(), few.len());
+    report.race(
+        group,
+        Race { work, samples: 30, units: 1, reach: Some(1.0) },
+        |n| each(&few.queries, n * 10, |query| few.nearest(query, 2)),
+        |n| each(&many.queries, n, |query| many.nearest(query, 2)),
+    );
+}
+
+fn search(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, rows: &Rows) {
+    let dimension = rows.index.dimension();
+    let values = rows.vectors.iter().flat_map(|row| row.values().to_vec()).collect();
+    let matrix = Array2::from_shape_vec((rows.len(), dimension), values).unwrap();
+    let work = format!("10 nearest of {} x {dimension}", rows.len());
+    let (mut total, mut count) = (Duration::ZERO, 0);
+    report.race(
+        group,
+        Race { work, samples: 20, units: 1, reach: None },
+        |n| {
+            each(&rows.queries, n, |query| {
+                let products = matrix.dot(&ArrayView1::from(query));
+                let mut order: Vec<usize> = (0..products.len()).collect();
+                order.select_nth_unstable_by(10, |left, right| products[*right].total_cmp(&products[*left]));
+                order.truncate(10);
+                order
+            })
+        },
+        |n| {
+            let spent = each(&rows.queries, n, |query| rows.nearest(query, 10));
+            total += spent;
+            count += n;
+            spent
+        },
+    );
+    if !is_quick() && count > 0 {
+        println!("10 nearest of {}: {:.2} ms in the mean", rows.len(), total.as_secs_f64() * 1e3 / count as f64);
+    }
+}
+
+/// Real embeddings: every utterance against 1,500 of them, compared with a plain search.
+fn utterances() {
+    let Some(folder) = std::env::var_os("CAUSAL_VAULT_INTENTS") else {
+        println!("CAUSAL_VAULT_INTENTS names no folder: no real embeddings are compared");
+        return;
+    };
+    let all = half_floats(&Path::new(&folder).join("clinc150-minilm.npy"));
+    let vectors = all.iter().step_by(15).map(|values| UnitVector::new(values).unwrap()).collect();
+    let queries = all.into_iter().step_by(size(1, 500)).collect();
+    Rows::new(vectors, queries, "").compare(2);
+}
+
+/// The rows of a matrix of half floats in a file of numpy's format, version 1.
+fn half_floats(path: &Path) -> Vec<Vec<f32>> {
+    let bytes = std::fs::read(path).unwrap();
+    let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let text = std::str::from_utf8(&bytes[10..10 + header]).unwrap();
+    assert!(text.contains("'<f2'") && text.contains("'fortran_order': False"), "{text}");
+    let shape = text.split_once("'shape': (").unwrap().1.split_once(')').unwrap().0;
+    let columns: usize = shape.split(',').nth(1).unwrap().trim().parse().unwrap();
+    let values = bytes[10 + header..].chunks_exact(2).map(|half| half_float(u16::from_le_bytes([half[0], half[1]])));
+    values.collect::<Vec<f32>>().chunks_exact(columns).map(<[f32]>::to_vec).collect()
+}
+
+fn half_float(bits: u16) -> f32 {
+    let (sign, exponent, fraction) =
+        (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
+    let magnitude = match exponent {
+        0 => fraction as f32 / (1 << 24) as f32,
+        0x1f => f32::NAN,
+        _ => f32::from_bits((exponent + 112) << 23 | fraction << 13),
+    };
+    f32::from_bits(magnitude.to_bits() | sign)
+}
