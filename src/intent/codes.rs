@@ -97,11 +97,7 @@ impl Query {
     pub(super) fn new(vector: &UnitVector) -> Self {
         let (scale, inverse) = scale(vector, f32::from(QUERY_MAX));
         let mut codes = vec![0; packed_lanes(vector.dimension()) * 4];
-        for (code, value) in codes.iter_mut().zip(vector.values()) {
-            #[expect(clippy::cast_possible_truncation, reason = "saturates, and is at most QUERY_MAX")]
-            let whole = nearest_whole(value * inverse) as i16;
-            *code = whole;
-        }
+        dispatch!(Level::new(), _ => code(vector.values(), inverse, &mut codes));
         let residual = residual(vector, scale, &codes);
         let mut offset = 0;
         for [first, second, third, fourth] in codes.as_chunks_mut::<BLOCK>().0.as_chunks_mut::<4>().0 {
@@ -175,7 +171,18 @@ fn peak(values: &[f32]) -> f32 {
     peaks.into_iter().fold(0.0, f32::max)
 }
 
+/// The code of each value.
+#[inline(always)]
+fn code(values: &[f32], inverse: f32, codes: &mut [i16]) {
+    for (code, value) in codes.iter_mut().zip(values) {
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, and is at most QUERY_MAX")]
+        let whole = nearest_whole(value * inverse) as i16;
+        *code = whole;
+    }
+}
+
 /// Half away from zero, when the fraction is then cut off.
+#[inline(always)]
 fn nearest_whole(value: f32) -> f32 {
     value + 0.5f32.copysign(value)
 }

@@ -1,9 +1,10 @@
 //! Embeddings as users give them, and what is left of them: a direction.
 
-use crate::words::limits::EMBEDDING_DIMENSIONS;
-use crate::words::{Result, StoreError};
+use fearless_simd::{Level, dispatch};
 
 use super::kernel;
+use crate::words::limits::EMBEDDING_DIMENSIONS;
+use crate::words::{Result, StoreError};
 
 /// Running sums of a norm.
 const LANES: usize = 8;
@@ -43,13 +44,13 @@ impl UnitVector {
         if let Some((index, value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
             return Err(invalid(format!("value {index} is {value}; give finite numbers")));
         }
-        let norm = norm(values);
+        let norm = dispatch!(Level::new(), _ => norm(values));
         if norm == 0.0 {
             return Err(invalid(format!("all of its {} values are zero; it has no direction", values.len())));
         }
-        #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32, and no value is above 1")]
-        let unit = values.iter().map(|value| (f64::from(*value) / norm) as f32).collect();
-        Ok(Self(unit))
+        let mut unit = vec![0.0; values.len()];
+        dispatch!(Level::new(), _ => divide(values, norm, &mut unit));
+        Ok(Self(unit.into_boxed_slice()))
     }
 
     /// The same for a model whose embeddings have `dimension` values.
@@ -130,7 +131,17 @@ fn invalid(reason: String) -> StoreError {
     StoreError::Invalid { what: "embedding", reason }
 }
 
+#[inline(always)]
+fn divide(values: &[f32], norm: f64, unit: &mut [f32]) {
+    for (unit, value) in unit.iter_mut().zip(values) {
+        #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32, and no value is above 1")]
+        let part = (f64::from(*value) / norm) as f32;
+        *unit = part;
+    }
+}
+
 /// The length in `f64`, where the square of no `f32` overflows or vanishes.
+#[inline(always)]
 fn norm(values: &[f32]) -> f64 {
     let mut sums = [0.0; LANES];
     for chunk in values.chunks(LANES) {
