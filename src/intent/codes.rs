@@ -48,8 +48,9 @@ pub(super) fn packed_lanes(dimension: usize) -> usize {
 impl Coded {
     pub(super) fn new(vector: &UnitVector) -> Self {
         let (scale, inverse) = scale(vector, f32::from(ROW_MAX));
-        #[expect(clippy::cast_possible_truncation, reason = "saturates, and is at most ROW_MAX")]
-        let codes: Vec<i8> = vector.values().iter().map(|value| nearest_whole(value * inverse) as i8).collect();
+        let mut wide = vec![0; vector.dimension()];
+        dispatch!(Level::new(), _ => code(vector.values(), inverse, &mut wide));
+        let codes: Vec<i8> = wide.into_iter().map(|code| i8::try_from(code).unwrap_or(ROW_MAX)).collect();
         let rounded_up = |codes: &[i8]| {
             #[expect(clippy::cast_possible_truncation, reason = "is rounded up by more than the cast rounds")]
             let residual = (residual(vector, scale, codes) * (1.0 + 1e-6)) as f32;
@@ -101,8 +102,9 @@ impl Query {
         let residual = residual(vector, scale, &codes);
         let mut offset = 0;
         for [first, second, third, fourth] in codes.as_chunks_mut::<BLOCK>().0.as_chunks_mut::<4>().0 {
-            let offsets = first.iter().chain(second.iter()).chain(third.iter());
-            offset += offsets.map(|code| i32::from(*code)).sum::<i32>() * i32::from(OFFSET);
+            for quarter in [&*first, &*second, &*third] {
+                offset += quarter.iter().map(|code| i32::from(*code)).sum::<i32>() * i32::from(OFFSET);
+            }
             // Where a digit is lowest in its lane, the next one adds 16 times itself; this takes it off again.
             for (((first, second), third), fourth) in first.iter().zip(second).zip(third).zip(fourth) {
                 *fourth -= 16 * *third;
@@ -163,28 +165,36 @@ fn scale(vector: &UnitVector, largest: f32) -> (f32, f32) {
 #[inline(always)]
 fn peak(values: &[f32]) -> f32 {
     let mut peaks = [0.0f32; LANES];
-    for chunk in values.chunks(LANES) {
-        for (peak, value) in peaks.iter_mut().zip(chunk) {
-            *peak = peak.max(value.abs());
-        }
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        raise(&mut peaks, block);
     }
+    raise(&mut peaks, rest);
     peaks.into_iter().fold(0.0, f32::max)
+}
+
+#[inline(always)]
+fn raise(peaks: &mut [f32; LANES], values: &[f32]) {
+    for (peak, value) in peaks.iter_mut().zip(values) {
+        *peak = peak.max(value.abs());
+    }
 }
 
 /// The code of each value.
 #[inline(always)]
 fn code(values: &[f32], inverse: f32, codes: &mut [i16]) {
     for (code, value) in codes.iter_mut().zip(values) {
-        #[expect(clippy::cast_possible_truncation, reason = "saturates, and is at most QUERY_MAX")]
-        let whole = nearest_whole(value * inverse) as i16;
-        *code = whole;
+        *code = nearest_whole(value * inverse);
     }
 }
 
-/// Half away from zero, when the fraction is then cut off.
+/// The nearest whole number to one within 2^15. Where an `f32` has no bits left for fractions, its lowest bits are that.
 #[inline(always)]
-fn nearest_whole(value: f32) -> f32 {
-    value + 0.5f32.copysign(value)
+fn nearest_whole(value: f32) -> i16 {
+    const NO_FRACTIONS: f32 = 12_582_912.0;
+    #[expect(clippy::cast_possible_truncation, reason = "the lowest bits are asked for")]
+    let lowest = (value + NO_FRACTIONS).to_bits() as u16;
+    lowest.cast_signed()
 }
 
 /// The length of what the codes leave out.
@@ -195,13 +205,22 @@ fn residual<T: Copy + Into<f32>>(vector: &UnitVector, scale: f32, codes: &[T]) -
 #[inline(always)]
 fn left_out<T: Copy + Into<f32>>(values: &[f32], scale: f32, codes: &[T]) -> f64 {
     let mut sums = [0.0; LANES];
-    for (values, codes) in values.chunks(LANES).zip(codes.chunks(LANES)) {
-        for (sum, (value, code)) in sums.iter_mut().zip(values.iter().zip(codes)) {
-            let left_out = f64::from(*value) - f64::from(scale) * f64::from((*code).into());
-            *sum += left_out * left_out;
-        }
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    let (code_blocks, code_rest) = codes.as_chunks::<LANES>();
+    for (block, codes) in blocks.iter().zip(code_blocks) {
+        add_squares(&mut sums, block, scale, codes);
     }
+    let code_rest = code_blocks.get(blocks.len()).map_or(code_rest, <[T; LANES]>::as_slice);
+    add_squares(&mut sums, rest, scale, code_rest);
     sums.into_iter().sum()
+}
+
+#[inline(always)]
+fn add_squares<T: Copy + Into<f32>>(sums: &mut [f64; LANES], values: &[f32], scale: f32, codes: &[T]) {
+    for (sum, (value, code)) in sums.iter_mut().zip(values.iter().zip(codes)) {
+        let left_out = f64::from(*value) - f64::from(scale) * f64::from((*code).into());
+        *sum += left_out * left_out;
+    }
 }
 
 #[cfg(test)]

@@ -144,10 +144,17 @@ fn divide(values: &[f32], norm: f64, unit: &mut [f32]) {
 #[inline(always)]
 fn norm(values: &[f32]) -> f64 {
     let mut sums = [0.0; LANES];
-    for chunk in values.chunks(LANES) {
-        for (sum, value) in sums.iter_mut().zip(chunk) {
-            *sum += f64::from(*value) * f64::from(*value);
-        }
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        add_squares(&mut sums, block);
     }
+    add_squares(&mut sums, rest);
     sums.iter().sum::<f64>().sqrt()
+}
+
+#[inline(always)]
+fn add_squares(sums: &mut [f64; LANES], values: &[f32]) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += f64::from(*value) * f64::from(*value);
+    }
 }
