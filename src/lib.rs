@@ -112,7 +112,10 @@ pub use edge::{
     Bundle, BundleContents, BundleImport, BundleReport, ImportReport, ImportedLog, import_agent_store,
     verify_agent_store_import,
 };
-pub use intent::{Encoder, FlatIndex, FlatMatch, FlatMatches, HashingEncoder, UnitVector};
+pub use intent::{
+    Assignment, Calibration, CellId, Encoder, FlatIndex, FlatMatch, FlatMatches, HashingEncoder, IntentEvent, IntentFact,
+    IntentId, IntentMatch, IntentOptions, IntentStore, IntentSummary, UnitVector,
+};
 /// The type of an event's id in [`EntryV1`] and in errors; [`EventId`] wraps it.
 pub use uuid::Uuid;
 pub use vault::{

@@ -70,6 +70,7 @@ context!(CAUSAL, "causal");
 context!(EMBEDDING, "embedding");
 context!(ENTRY, "entry");
 context!(FORK_REALM, "fork-realm");
+context!(INTENT, "intent");
 context!(LOG_GENESIS, "log-genesis");
 context!(NAMED_WRITER, "named-writer");
 context!(PAYLOAD, "payload");
@@ -81,6 +82,15 @@ fn derive(context: &ContextKey, parts: &[&[u8]]) -> [u8; 32] {
         hasher.update(part);
     }
     *hasher.finalize().as_bytes()
+}
+
+/// The bytes of an intent's id: whose it is, which model's, the event that founded it, and which of that event's ids.
+/// The names are checked by the caller.
+pub(crate) fn intent_id(tenant: &str, model: &str, founder: &[u8; 32], cell: u32, round: u64) -> [u8; 32] {
+    let mut scope = Vec::with_capacity(2 * 129);
+    put_name(&mut scope, tenant);
+    put_name(&mut scope, model);
+    derive(&INTENT, &[&scope, founder, &cell.to_be_bytes(), &round.to_be_bytes()])
 }
 
 impl EntryHash {

@@ -18,7 +18,7 @@ mod extension;
 mod fingerprint;
 mod generation;
 pub(crate) mod hash;
-mod id;
+pub(crate) mod id;
 pub(crate) mod key_event;
 pub(crate) mod known;
 pub(crate) mod merkle;

@@ -45,3 +45,5 @@ pub const BUNDLE_STATE: usize = 1 << 24;
 pub const VERIFY_THREADS: usize = 64;
 /// Bytes of a text that the built-in encoder accepts: 1 MiB.
 pub const ENCODER_TEXT_BYTES: usize = 1 << 20;
+/// Cells, the small groups that intents are made of, that one intent store keeps at most.
+pub const INTENT_CELLS: usize = 1 << 14;
