@@ -4,7 +4,7 @@ use super::options::IntentOptions;
 use super::tree::{Size, pooled};
 
 /// Where between what any two events have in common and what two of one intent have the threshold lies.
-const SHARE: f64 = 0.5;
+const SHARE: f64 = 0.3;
 /// The threshold while nothing is known: only what is nearly the same belongs together.
 const UNKNOWN: f32 = 0.95;
 
@@ -30,7 +30,7 @@ pub struct Calibration {
     pub spread: f64,
     /// The pairs of events of one intent that it was learnt from.
     pub pairs: f64,
-    /// The mean similarity to an intent's events from which on an event joins it: half-way between the two means, unless
+    /// The mean similarity to an intent's events from which on an event joins it: three tenths of the way from the first mean to the second, unless
     /// it was given.
     pub threshold: f32,
 }

@@ -3,7 +3,9 @@
 //! `PROOF=release` chooses the size of a release, `CAUSAL_VAULT_CASES` any other, `CAUSAL_VAULT_SEED` the seed: a new
 //! one each time unless set, and the printed line says how to run the same again.
 
+pub(crate) mod agreement;
 pub(crate) mod hooked;
+pub(crate) mod stream;
 pub(crate) mod tree;
 
 use std::time::{SystemTime, UNIX_EPOCH};
