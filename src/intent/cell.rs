@@ -10,8 +10,8 @@ use crate::causal::Fingerprint;
 
 /// The weight at which a cell forgets half of what it weighs, so that it follows a drift.
 pub(super) const WEIGHT_MAX: f32 = 1024.0;
-/// What a writer may add to any cell.
-const FREE: f32 = 4.0;
+/// What a writer may add to any cell, and to any intent.
+pub(super) const FREE: f32 = 4.0;
 /// Writers other than the founder that a cell remembers.
 const TALLIES: usize = 4;
 

@@ -126,14 +126,17 @@ impl Engine {
             .intents
             .iter()
             .map(|intent| {
-                let sum = self.sum(intent);
-                let of = intent.cells.iter().filter_map(|place| cells.get(*place));
-                let mut size = Size { weight: 0.0, squares: 0.0, norm: f64::from(dot(&sum, &sum)), common: 0.0 };
-                for cell in of {
-                    size.weight += cell.weight;
-                    size.squares += cell.squares;
-                    size.common += cell.common;
+                let mut sum = vec![0.0; self.options.dimension];
+                let mut size = Size { weight: 0.0, squares: 0.0, norm: 0.0, common: 0.0 };
+                for (cell, known) in
+                    intent.cells.iter().filter_map(|place| self.cells.get(*place).zip(cells.get(*place)))
+                {
+                    sum.iter_mut().zip(&cell.sum).for_each(|(into, from)| *into += from);
+                    size.weight += known.weight;
+                    size.squares += known.squares;
+                    size.common += known.common;
                 }
+                size.norm = f64::from(dot(&sum, &sum));
                 size
             })
             .collect();

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use super::assignment::{Assignment, IntentEvent, IntentMatch};
 use super::calibration::Calibration;
-use super::cell::Cell;
+use super::cell::{Cell, FREE};
 use super::consolidation::Consolidation;
 use super::fact::IntentFact;
 use super::id::{CellId, IntentId};
@@ -48,7 +50,7 @@ pub(super) struct Engine {
     /// The event at which the last one began, and the numbers that had been given to cells.
     pub(super) begun: u64,
     pub(super) begun_cells: u32,
-    /// Whether an event or a fold has changed anything since.
+    /// The consolidation that is under way.
     pub(super) running: Option<Consolidation>,
 }
 
@@ -92,7 +94,7 @@ impl Engine {
     fn nearest(&self, unit: &UnitVector) -> Result<Option<(usize, IntentMatch)>> {
         let read = |row: usize, into: &mut [f32]| {
             if let Some(intent) = self.intents.get(row) {
-                into.copy_from_slice(direction(&self.sum(intent)).values());
+                into.copy_from_slice(direction(&self.weighed(intent).0).values());
             }
             Ok(())
         };
@@ -212,8 +214,7 @@ impl Engine {
     /// Takes the centroid of an intent from its cells again.
     pub(super) fn refresh(&mut self, row: usize) -> Result<()> {
         let Some(intent) = self.intents.get(row) else { return Ok(()) };
-        let sum = self.sum(intent);
-        let weight: f32 = intent.cells.iter().filter_map(|place| self.cells.get(*place)).map(|cell| cell.weight).sum();
+        let (sum, weight) = self.weighed(intent);
         let length = dot(&sum, &sum).sqrt() / weight;
         self.rows.replace(row, &direction(&sum))?;
         if let Some(intent) = self.intents.get_mut(row) {
@@ -222,13 +223,32 @@ impl Engine {
         Ok(())
     }
 
-    /// The sum of an intent's events, cell by cell.
-    pub(super) fn sum(&self, intent: &Intent) -> Vec<f32> {
-        let mut sum = vec![0.0; self.options.dimension];
-        for cell in intent.cells.iter().filter_map(|place| self.cells.get(*place)) {
-            sum.iter_mut().zip(&cell.sum).for_each(|(into, from)| *into += from);
+    /// The sum of an intent's cells, in their order, and its weight. The cells that one writer founded weigh at most as much
+    /// as all others together, but for the writer that founded the intent.
+    pub(super) fn weighed(&self, intent: &Intent) -> (Vec<f32>, f32) {
+        let cells = || intent.cells.iter().filter_map(|place| self.cells.get(*place));
+        let owner = cells().next().and_then(|cell| cell.writer);
+        let guest = |cell: &Cell| cell.writer.filter(|writer| owner != Some(*writer));
+        let total: f32 = cells().map(|cell| cell.weight).sum();
+        let mut guests: SmallVec<[(Fingerprint, f32); 4]> = SmallVec::new();
+        for (writer, cell) in cells().filter_map(|cell| Some((guest(cell)?, cell))) {
+            match guests.iter_mut().find(|(other, _)| *other == writer) {
+                Some((_, weight)) => *weight += cell.weight,
+                None => guests.push((writer, cell.weight)),
+            }
         }
-        sum
+        let share = |writer: Fingerprint| {
+            let own = guests.iter().find(|(other, _)| *other == writer).map_or(0.0, |(_, weight)| *weight);
+            if own > FREE { ((total - own).max(FREE) / own).min(1.0) } else { 1.0 }
+        };
+        let mut sum = vec![0.0; self.options.dimension];
+        let mut weight = 0.0;
+        for cell in cells() {
+            let share = guest(cell).map_or(1.0, share);
+            sum.iter_mut().zip(&cell.sum).for_each(|(into, from)| *into += share * from);
+            weight += share * cell.weight;
+        }
+        (sum, weight)
     }
 
     /// Does its part of a consolidation, if one is under way or due.
@@ -240,18 +260,18 @@ impl Engine {
         if self.running.is_none() && is_due {
             self.begin();
         }
-        self.step(&mut STEP.clone())
+        let mut budget = STEP;
+        self.step(&mut budget)
     }
 
     /// Consolidates to the end, unless nothing has changed since the last time.
     pub(super) fn consolidate(&mut self) -> Result<Vec<IntentFact>> {
-        let mut facts = Vec::new();
-        while self.running.is_some() {
-            facts.append(&mut self.step(&mut usize::MAX.clone())?);
-        }
+        let mut budget = usize::MAX;
+        let mut facts = self.step(&mut budget)?;
         if self.begun < self.events {
             self.begin();
-            facts.append(&mut self.step(&mut usize::MAX.clone())?);
+            budget = usize::MAX;
+            facts.append(&mut self.step(&mut budget)?);
         }
         Ok(facts)
     }

@@ -108,7 +108,7 @@ impl Engine {
         self.rows = Scan::new(self.options.dimension);
         for row in 0..self.intents.len() {
             if let Some(intent) = self.intents.get(row) {
-                let sum = self.sum(intent);
+                let (sum, _) = self.weighed(intent);
                 self.rows.push(&direction(&sum))?;
             }
             self.refresh(row)?;

@@ -22,10 +22,10 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) const PLAIN: Self = Self {
-        events: 2_000,
-        intents: 20,
-        dimension: 64,
-        noise: 0.8,
+        events: 600,
+        intents: 12,
+        dimension: 32,
+        noise: 0.7,
         skew: 0.6,
         drift: 0.0,
         late: 0.0,
