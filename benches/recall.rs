@@ -14,7 +14,7 @@ use causal_vault::{FlatIndex, FlatMatches, UnitVector};
 use criterion::BenchmarkGroup;
 use criterion::measurement::WallTime;
 use ndarray::{Array1, Array2, ArrayView1};
-use shared::{Race, Report, is_quick, payload, size, time};
+use shared::{Race, Report, is_quick, numpy, payload, size, time};
 
 /// Topics that rows and queries lie around.
 const TOPICS: u64 = 150;
@@ -243,31 +243,8 @@ fn utterances() {
         println!("CAUSAL_VAULT_INTENTS names no folder: no real embeddings are compared");
         return;
     };
-    let all = half_floats(&Path::new(&folder).join("clinc150-minilm.npy"));
+    let all = numpy::half_floats(&Path::new(&folder).join("clinc150-minilm.npy"));
     let vectors = all.iter().step_by(15).map(|values| UnitVector::new(values).unwrap()).collect();
     let queries = all.into_iter().step_by(size(1, 500)).collect();
     Rows::new(vectors, queries, "").compare(2);
-}
-
-/// The rows of a matrix of half floats in a file of numpy's format, version 1.
-fn half_floats(path: &Path) -> Vec<Vec<f32>> {
-    let bytes = std::fs::read(path).unwrap();
-    let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let text = std::str::from_utf8(&bytes[10..10 + header]).unwrap();
-    assert!(text.contains("'<f2'") && text.contains("'fortran_order': False"), "{text}");
-    let shape = text.split_once("'shape': (").unwrap().1.split_once(')').unwrap().0;
-    let columns: usize = shape.split(',').nth(1).unwrap().trim().parse().unwrap();
-    let values = bytes[10 + header..].chunks_exact(2).map(|half| half_float(u16::from_le_bytes([half[0], half[1]])));
-    values.collect::<Vec<f32>>().chunks_exact(columns).map(<[f32]>::to_vec).collect()
-}
-
-fn half_float(bits: u16) -> f32 {
-    let (sign, exponent, fraction) =
-        (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 0x1f), u32::from(bits & 0x3ff));
-    let magnitude = match exponent {
-        0 => fraction as f32 / (1 << 24) as f32,
-        0x1f => f32::NAN,
-        _ => f32::from_bits((exponent + 112) << 23 | fraction << 13),
-    };
-    f32::from_bits(magnitude.to_bits() | sign)
 }

@@ -113,8 +113,8 @@ pub use edge::{
     verify_agent_store_import,
 };
 pub use intent::{
-    Assignment, Calibration, CellId, Encoder, FlatIndex, FlatMatch, FlatMatches, HashingEncoder, IntentEvent, IntentFact,
-    IntentId, IntentMatch, IntentOptions, IntentStore, IntentSummary, UnitVector,
+    Assignment, Calibration, CellId, Encoder, FlatIndex, FlatMatch, FlatMatches, HashingEncoder, IntentEvent,
+    IntentFact, IntentId, IntentMatch, IntentOptions, IntentStore, IntentSummary, UnitVector,
 };
 /// The type of an event's id in [`EntryV1`] and in errors; [`EventId`] wraps it.
 pub use uuid::Uuid;

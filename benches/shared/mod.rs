@@ -8,6 +8,7 @@
 
 mod baseline;
 pub(crate) mod filled;
+pub(crate) mod numpy;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
