@@ -15,7 +15,7 @@ use std::path::Path;
 
 use agreement::{adjusted_information, adjusted_rand};
 use causal_vault::{IntentId, IntentOptions, IntentStore};
-use shared::{Race, Report, is_quick, numpy, size, time};
+use shared::{Race, Report, numpy, size, time};
 use stream::{Dice, Stream};
 
 /// The cosine above which the first scheme takes two things for one.
@@ -47,7 +47,7 @@ fn main() {
             compare("CLINC150", &events, &truth);
         }
     }
-    speed(&plain.events().0);
+    speed(&plain.events().0[..size(4_000, 100)]);
 }
 
 fn compare(name: &str, events: &[Vec<f32>], truth: &[usize]) {
@@ -66,8 +66,6 @@ fn compare(name: &str, events: &[Vec<f32>], truth: &[usize]) {
     print("classified anew", &numbered(events.iter().map(|event| store.classify(event).unwrap().unwrap().intent)));
     print("first scheme", &first_scheme(events));
     print("k-means, told how many", &kmeans(events, intents));
-    let (centroids, sums) = store.bytes();
-    println!("{name}: {} bytes of centroids, {} of sums; {:?}", centroids, sums, store.calibration());
 }
 
 fn options(events: &[Vec<f32>]) -> IntentOptions {
@@ -115,9 +113,9 @@ fn kmeans(events: &[Vec<f32>], count: usize) -> Vec<usize> {
     let mut centroids: Vec<Vec<f32>> = Vec::new();
     let mut apart = vec![1.0f32; units.len()];
     while centroids.len() < count {
-        let mut left = dice.uniform() * apart.iter().map(|apart| f64::from(*apart)).sum::<f64>();
+        let mut left = dice.uniform() * apart.iter().sum::<f32>();
         let chosen = apart.iter().position(|apart| {
-            left -= f64::from(*apart);
+            left -= apart;
             left < 0.0
         });
         let centroid = units[chosen.unwrap_or(0)].clone();
@@ -166,7 +164,7 @@ fn speed(events: &[Vec<f32>]) {
     report.turns(
         Race {
             work: format!("{} events assigned and consolidated", events.len()),
-            samples: if is_quick() { 1 } else { 5 },
+            samples: size(3, 1),
             units: events.len() as u64,
             reach: None,
         },

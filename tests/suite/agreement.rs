@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 /// The sizes of the groups of both groupings, and of what they have in common.
 struct Table {
-    total: f64,
-    left: Vec<f64>,
-    right: Vec<f64>,
+    total: usize,
+    left: Vec<usize>,
+    right: Vec<usize>,
     /// Each with the sizes of the two groups that it is common to.
-    common: Vec<(f64, f64, f64)>,
+    common: Vec<(usize, usize, usize)>,
 }
 
 impl Table {
@@ -17,14 +17,14 @@ impl Table {
         assert_eq!(left.len(), right.len(), "two groupings of the same things");
         let count = |labels: &[usize]| {
             let mut sizes = BTreeMap::new();
-            labels.iter().for_each(|label| *sizes.entry(*label).or_insert(0.0) += 1.0);
+            labels.iter().for_each(|label| *sizes.entry(*label).or_insert(0) += 1);
             sizes
         };
         let (lefts, rights) = (count(left), count(right));
         let mut common = BTreeMap::new();
-        left.iter().zip(right).for_each(|pair| *common.entry(pair).or_insert(0.0) += 1.0);
+        left.iter().zip(right).for_each(|pair| *common.entry(pair).or_insert(0) += 1);
         Self {
-            total: left.len() as f64,
+            total: left.len(),
             common: common.into_iter().map(|((a, b), size)| (size, lefts[a], rights[b])).collect(),
             left: lefts.into_values().collect(),
             right: rights.into_values().collect(),
@@ -33,7 +33,7 @@ impl Table {
 
     fn is_trivial(&self) -> bool {
         let (left, right) = (self.left.len(), self.right.len());
-        left == right && (left <= 1 || left as f64 == self.total)
+        left == right && (left <= 1 || left == self.total)
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn adjusted_rand(left: &[usize], right: &[usize]) -> f64 {
     if table.is_trivial() {
         return 1.0;
     }
-    let pairs = |size: f64| size * (size - 1.0) / 2.0;
+    let pairs = |size: usize| size as f64 * (size as f64 - 1.0) / 2.0;
     let common: f64 = table.common.iter().map(|(size, ..)| pairs(*size)).sum();
     let lefts: f64 = table.left.iter().copied().map(pairs).sum();
     let rights: f64 = table.right.iter().copied().map(pairs).sum();
@@ -57,38 +57,38 @@ pub(crate) fn adjusted_information(left: &[usize], right: &[usize]) -> f64 {
     if table.is_trivial() {
         return 1.0;
     }
-    let total = table.total;
-    let information = |(size, a, b): &(f64, f64, f64)| size / total * (size * total / (a * b)).ln();
-    let mutual: f64 = table.common.iter().map(information).sum();
+    let total = table.total as f64;
+    let mutual: f64 = table.common.iter().map(|(size, a, b)| information(total, *size, *a, *b)).sum();
     let expected = expected_information(&table);
-    let entropy = |sizes: &[f64]| -sizes.iter().map(|size| size / total * (size / total).ln()).sum::<f64>();
+    let part = |size: &usize| *size as f64 / total;
+    let entropy = |sizes: &[usize]| -sizes.iter().map(part).map(|part| part * part.ln()).sum::<f64>();
     let most = f64::midpoint(entropy(&table.left), entropy(&table.right));
     let room = most - expected;
     // Neither knows of the other, and both say nothing: what is left is rounding.
     (mutual - expected) / if room < 0.0 { room.min(-f64::EPSILON) } else { room.max(f64::EPSILON) }
 }
 
+/// What `size` things that are common to groups of the sizes `a` and `b` add to the mutual information.
+fn information(total: f64, size: usize, a: usize, b: usize) -> f64 {
+    let (size, a, b) = (size as f64, a as f64, b as f64);
+    size / total * (size * total / (a * b)).ln()
+}
+
 /// The mutual information of groups of these sizes when chance fills them.
 fn expected_information(table: &Table) -> f64 {
     let total = table.total;
     let mut factorials = vec![0.0];
-    for number in 1..=total as usize {
+    for number in 1..=total {
         factorials.push(factorials[number - 1] + (number as f64).ln());
     }
-    let factorial = |number: f64| factorials[number as usize];
     let mut expected = 0.0;
     for (a, times_a) in counted(&table.left) {
         for (b, times_b) in counted(&table.right) {
-            let mut size = (a + b - total).max(1.0);
-            while size <= a.min(b) {
-                let ways = factorial(a) + factorial(b) + factorial(total - a) + factorial(total - b)
-                    - factorial(total)
-                    - factorial(size)
-                    - factorial(a - size)
-                    - factorial(b - size)
-                    - factorial(total - a - b + size);
-                expected += times_a * times_b * size / total * (total * size / (a * b)).ln() * ways.exp();
-                size += 1.0;
+            for size in (a + b).saturating_sub(total).max(1)..=a.min(b) {
+                let above = [a, b, total - a, total - b].map(|number| factorials[number]);
+                let below = [total, size, a - size, b - size, total + size - a - b].map(|number| factorials[number]);
+                let ways = above.iter().sum::<f64>() - below.iter().sum::<f64>();
+                expected += times_a * times_b * information(total as f64, size, a, b) * ways.exp();
             }
         }
     }
@@ -96,8 +96,8 @@ fn expected_information(table: &Table) -> f64 {
 }
 
 /// Each size, and how often it is there.
-fn counted(sizes: &[f64]) -> Vec<(f64, f64)> {
-    let mut counted: BTreeMap<u64, f64> = BTreeMap::new();
-    sizes.iter().for_each(|size| *counted.entry(*size as u64).or_default() += 1.0);
-    counted.into_iter().map(|(size, times)| (size as f64, times)).collect()
+fn counted(sizes: &[usize]) -> Vec<(usize, f64)> {
+    let mut counted: BTreeMap<usize, f64> = BTreeMap::new();
+    sizes.iter().for_each(|size| *counted.entry(*size).or_default() += 1.0);
+    counted.into_iter().collect()
 }

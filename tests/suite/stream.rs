@@ -10,11 +10,11 @@ pub(crate) struct Stream {
     /// How far events scatter around their intent, whose length is 1.
     pub(crate) noise: f32,
     /// The n-th intent is 1/n^skew as frequent as the first.
-    pub(crate) skew: f64,
+    pub(crate) skew: f32,
     /// How far an intent moves from the first event to the last.
     pub(crate) drift: f32,
     /// The part of the stream within which the intents of the late half begin.
-    pub(crate) late: f64,
+    pub(crate) late: f32,
     /// How much the intents of one family have in common; eight make a family.
     pub(crate) family: f32,
     pub(crate) seed: u64,
@@ -45,14 +45,14 @@ impl Stream {
                 [centre, dice.direction(self.dimension)]
             })
             .collect();
-        let begins: Vec<f64> =
+        let begins: Vec<f32> =
             (0..self.intents).map(|intent| if intent % 2 == 1 { dice.uniform() * self.late } else { 0.0 }).collect();
         let event = |number: usize| {
-            let time = number as f64 / self.events as f64;
+            let time = number as f32 / self.events as f32;
             let weight = |intent: usize| {
-                if begins[intent] <= time { (intent as f64 + 1.0).powf(-self.skew) } else { 0.0 }
+                if begins[intent] <= time { (intent as f32 + 1.0).powf(-self.skew) } else { 0.0 }
             };
-            let mut left = dice.uniform() * (0..self.intents).map(weight).sum::<f64>();
+            let mut left = dice.uniform() * (0..self.intents).map(weight).sum::<f32>();
             let intent = (0..self.intents).find(|intent| {
                 left -= weight(*intent);
                 left < 0.0
@@ -63,7 +63,7 @@ impl Stream {
             let values = centre
                 .iter()
                 .zip(drift)
-                .map(|(centre, drift)| centre + self.drift * time as f32 * drift + scatter * dice.normal());
+                .map(|(centre, drift)| centre + self.drift * time * drift + scatter * dice.normal());
             (values.collect(), intent)
         };
         (0..self.events).map(event).unzip()
@@ -78,15 +78,15 @@ impl Dice {
         Self(blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof())
     }
 
-    pub(crate) fn uniform(&mut self) -> f64 {
-        let mut bytes = [0; 4];
+    pub(crate) fn uniform(&mut self) -> f32 {
+        let mut bytes = [0; 2];
         self.0.fill(&mut bytes);
-        f64::from(u32::from_le_bytes(bytes)) / 4_294_967_296.0
+        f32::from(u16::from_le_bytes(bytes)) / 65_536.0
     }
 
     /// About normal: the sum of twelve uniform numbers has the variance 1.
     pub(crate) fn normal(&mut self) -> f32 {
-        ((0..12).map(|_| self.uniform()).sum::<f64>() - 6.0) as f32
+        (0..12).map(|_| self.uniform()).sum::<f32>() - 6.0
     }
 
     pub(crate) fn direction(&mut self, dimension: usize) -> Vec<f32> {
