@@ -58,7 +58,7 @@ fn compare(name: &str, events: &[Vec<f32>], truth: &[usize]) {
         println!("| {name} | {} | {intents} | {scheme} | {k} | {information:.3} | {rand:.3} |", events.len());
     };
     let store = IntentStore::new(options(events)).unwrap();
-    let assigned: Vec<_> = events.iter().map(|event| store.assign_event(&event.as_slice().into()).unwrap()).collect();
+    let assigned: Vec<_> = events.iter().map(|event| store.assign_event(event.as_slice()).unwrap()).collect();
     store.consolidate().unwrap();
     let now = |cell| store.intent_of(cell).unwrap();
     print("as labelled then", &numbered(assigned.iter().map(|event| event.intent)));

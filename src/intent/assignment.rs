@@ -66,8 +66,8 @@ impl<'a, const N: usize> From<&'a [f32; N]> for IntentEvent<'a> {
 /// use causal_vault::{IntentOptions, IntentStore};
 ///
 /// let store = IntentStore::new(IntentOptions::new("minilm", 2))?;
-/// let first = store.assign_event(&[1.0, 0.0].into())?;
-/// let again = store.assign_event(&[1.0, 0.0].into())?;
+/// let first = store.assign_event(&[1.0, 0.0])?;
+/// let again = store.assign_event(&[1.0, 0.0])?;
 /// assert!(first.is_new && !again.is_new);
 /// assert_eq!((again.intent, again.similarity), (first.intent, 1.0));
 /// # Ok::<(), causal_vault::StoreError>(())

@@ -46,7 +46,7 @@ impl std::str::FromStr for IntentId {
 /// use causal_vault::{IntentOptions, IntentStore};
 ///
 /// let store = IntentStore::new(IntentOptions::new("minilm", 2))?;
-/// let assigned = store.assign_event(&[1.0, 0.0].into())?;
+/// let assigned = store.assign_event(&[1.0, 0.0])?;
 /// assert_eq!(assigned.cell.to_string(), "0");
 /// assert_eq!(store.intent_of(assigned.cell), Some(assigned.intent));
 /// # Ok::<(), causal_vault::StoreError>(())

@@ -66,7 +66,7 @@ impl IntentStore {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn assign(&self, embedding: &[f32]) -> Result<(IntentId, bool)> {
-        let assigned = self.assign_event(&IntentEvent::from(embedding))?;
+        let assigned = self.assign_event(embedding)?;
         Ok((assigned.intent, assigned.is_new))
     }
 
@@ -78,12 +78,12 @@ impl IntentStore {
     /// let store = IntentStore::new(IntentOptions::new("minilm", 2))?;
     /// let alice = Fingerprint::named("alice")?;
     /// let event = IntentEvent::from(&[1.0, 0.0]).reference([7; 32]).writer(alice);
-    /// let assigned = store.assign_event(&event)?;
+    /// let assigned = store.assign_event(event)?;
     /// assert_eq!(store.resolve(&assigned.intent), Some(assigned.intent));
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
-    pub fn assign_event(&self, event: &IntentEvent<'_>) -> Result<Assignment> {
-        self.engine.write().assign(event)
+    pub fn assign_event<'a>(&self, event: impl Into<IntentEvent<'a>>) -> Result<Assignment> {
+        self.engine.write().assign(&event.into())
     }
 
     /// The intents nearest to an embedding as they are now, or `None` where there are none. Nothing is changed.

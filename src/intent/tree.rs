@@ -188,3 +188,59 @@ fn fill(nodes: &[Node], top: usize, group: u32, cut: &mut Cut) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ward::Ward;
+    use super::*;
+
+    fn size(sum: &[f32], weight: f32, mean: &[f32]) -> Size {
+        let product = |other: &[f32]| f64::from(super::super::kernel::dot(sum, other));
+        Size { weight: weight.into(), squares: weight.into(), norm: product(sum), common: product(mean) }
+    }
+
+    /// Cuts the cells of these sums and weights.
+    fn cut_of(sums: &[[f32; 3]], weights: &[f32], cells: usize, separation: f64) -> Cut {
+        let mut ward = Ward::new(3, sums.iter().map(|sum| sum.as_slice()).zip(weights.iter().copied()));
+        assert!(ward.step(&mut 10_000));
+        let total: f32 = weights.iter().sum();
+        let mean = [0, 1, 2].map(|axis| sums.iter().map(|sum| sum[axis]).sum::<f32>() / total);
+        let leaves: Vec<Size> = sums.iter().zip(weights).map(|(sum, weight)| size(sum, *weight, &mean)).collect();
+        let random = f64::from(super::super::kernel::dot(&mean, &mean));
+        cut(&leaves, &ward.merges, random, cells, separation)
+    }
+
+    const SUMS: [[f32; 3]; 6] =
+        [[9.0, 0.0, 0.5], [9.0, 0.5, 0.0], [0.0, 9.0, 0.5], [0.5, 9.0, 0.0], [0.0, 0.5, 9.0], [0.5, 0.0, 9.0]];
+
+    #[test]
+    fn what_lies_apart_is_cut_and_what_scatters_around_one_place_is_not() {
+        let found = cut_of(&SUMS, &[10.0; 6], 6, 0.24);
+        let group = |leaf: usize| found.groups[found.points[leaf] as usize];
+        let groups = [0, 1, 2, 3, 4, 5].map(group);
+        assert!(groups[0] == groups[1] && groups[2] == groups[3] && groups[4] == groups[5], "{groups:?}");
+        assert!(groups[0] != groups[2] && groups[2] != groups[4] && groups[0] != groups[4], "{groups:?}");
+        assert!(found.within > 0.3, "{}", found.within);
+        assert_eq!(cut_of(&SUMS, &[10.0; 6], 6, 100.0).groups.iter().max(), Some(&0), "nothing is that far apart");
+    }
+
+    #[test]
+    fn the_cheapest_merges_are_folded_until_the_cells_are_few_enough() {
+        for cells in 1..=6 {
+            let found = cut_of(&SUMS, &[10.0; 6], cells, 0.24);
+            assert_eq!(found.groups.len(), cells);
+            assert!(found.points.iter().all(|point| (*point as usize) < cells));
+            assert_eq!(found.spread > 0.0, cells < 6);
+        }
+    }
+
+    #[test]
+    fn the_similarity_within_is_the_mean_over_all_pairs() {
+        let events = [[1.0f32, 0.0, 0.0], [0.6, 0.8, 0.0], [0.0, 0.6, 0.8]];
+        let sum = [1.6, 1.4, 0.8];
+        let expected = (0.6 + 0.0 + 0.48) / 3.0;
+        let found = size(&sum, 3.0, &[0.0; 3]).within(0.0).unwrap();
+        assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+        assert_eq!(size(&events[0], 1.0, &[0.0; 3]).within(0.0), None, "one event has no pairs");
+    }
+}

@@ -65,7 +65,7 @@ fn ids_depend_on_the_tenant_the_model_and_the_founding_event_and_on_nothing_else
     let founded = |tenant: &str, model: &str, reference: u8, writer| -> IntentId {
         let store = IntentStore::new(IntentOptions::new(model, 2).tenant(tenant)).unwrap();
         let event = IntentEvent::from(&[1.0, 0.0]).reference([reference; 32]);
-        store.assign_event(&if writer { event.writer(alice) } else { event }).unwrap().intent
+        store.assign_event(if writer { event.writer(alice) } else { event }).unwrap().intent
     };
     let first = founded("t", "m", 1, false);
     assert_eq!(founded("t", "m", 1, true), first);
@@ -79,7 +79,7 @@ fn ids_depend_on_the_tenant_the_model_and_the_founding_event_and_on_nothing_else
 fn the_runner_up_is_another_intent_and_the_margin_is_what_lies_between() {
     let store = store();
     let east = store.assign(&[1.0, 0.0, 0.0]).unwrap().0;
-    let north = store.assign_event(&[0.0, 1.0, 0.0].as_slice().into()).unwrap();
+    let north = store.assign_event(&[0.0, 1.0, 0.0]).unwrap();
     assert_eq!((north.similarity, north.margin, north.runner_up), (1.0, 1.0, Some(east)));
     let found = store.classify(&[4.0, 3.0, 0.0]).unwrap().unwrap();
     assert_eq!((found.intent, found.runner_up), (east, Some(north.intent)));
@@ -120,7 +120,7 @@ fn hostile_embeddings_of_every_kind_are_refused_or_assigned_and_the_counts_add_u
             for event in &events {
                 let is_fine =
                     event.len() == 2 && event.iter().all(|v| v.is_finite()) && event.iter().any(|v| *v != 0.0);
-                let assigned = store.assign_event(&event.as_slice().into());
+                let assigned = store.assign_event(event.as_slice());
                 prop_assert_eq!(assigned.is_ok(), is_fine, "{:?}: {:?}", event, assigned);
                 accepted.extend(assigned.ok());
             }

@@ -58,7 +58,7 @@ fn what_has_become_two_is_split_and_the_parts_are_named() {
         let centre = [&one, &two][side];
         let blend = if number < 4 { &near } else { centre };
         let event: Vec<f32> = blend.iter().map(|value| value + 0.03 * dice.normal()).collect();
-        let assigned = store.assign_event(&event.as_slice().into()).unwrap();
+        let assigned = store.assign_event(event.as_slice()).unwrap();
         first.get_or_insert(assigned.intent);
         if number >= 4 {
             cells[side].push(assigned.cell);
@@ -146,8 +146,8 @@ fn whatever_comes_ids_resolve_counts_add_up_and_facts_tell_what_the_store_tells(
             let mut history = Vec::new();
             let mut labels: Vec<(IntentId, CellId, usize)> = Vec::new();
             for (number, event) in (1u32..).zip(&events) {
-                let assigned = store.assign_event(&event.as_slice().into()).unwrap();
-                prop_assert_eq!(&again.assign_event(&event.as_slice().into()).unwrap(), &assigned);
+                let assigned = store.assign_event(event.as_slice()).unwrap();
+                prop_assert_eq!(&again.assign_event(event.as_slice()).unwrap(), &assigned);
                 labels.push((assigned.intent, assigned.cell, history.len()));
                 history.extend(assigned.facts);
                 if asked > 0 && number % asked == 0 {

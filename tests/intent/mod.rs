@@ -16,6 +16,6 @@ use causal_vault::{Assignment, IntentEvent, IntentOptions, IntentStore};
 fn filled(options: IntentOptions, events: &[Vec<f32>]) -> (IntentStore, Vec<Assignment>) {
     let store = IntentStore::new(options).unwrap();
     let assigned =
-        events.iter().map(|event| store.assign_event(&IntentEvent::from(event.as_slice())).unwrap()).collect();
+        events.iter().map(|event| store.assign_event(IntentEvent::from(event.as_slice())).unwrap()).collect();
     (store, assigned)
 }

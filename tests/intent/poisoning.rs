@@ -19,7 +19,7 @@ fn attacked(is_one: bool, has_names: bool) -> (f32, bool) {
             .map(|(home, goal)| (1.0 - step) * home + step * goal + 0.03 * dice.normal())
             .collect();
         let event = IntentEvent::from(values.as_slice());
-        store.assign_event(&if has_names { event.writer(writers[writer]) } else { event }).unwrap().intent
+        store.assign_event(if has_names { event.writer(writers[writer]) } else { event }).unwrap().intent
     };
     let made = (0..40).map(|_| send(0, 0.0)).last().unwrap();
     for number in 0..400 {

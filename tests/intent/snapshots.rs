@@ -22,11 +22,11 @@ fn a_restored_store_goes_on_bit_for_bit_from_wherever_it_was_left() {
     let whole = IntentStore::new(options()).unwrap();
     let mut resumed = IntentStore::new(options()).unwrap();
     for number in 0..events.len() {
-        let expected = whole.assign_event(&event(number)).unwrap();
+        let expected = whole.assign_event(event(number)).unwrap();
         if number % 7 == 0 {
             resumed = IntentStore::restore(&resumed.snapshot().unwrap()).unwrap();
         }
-        assert_eq!(resumed.assign_event(&event(number)).unwrap(), expected, "event {number}");
+        assert_eq!(resumed.assign_event(event(number)).unwrap(), expected, "event {number}");
     }
     assert_eq!(resumed.snapshot().unwrap(), whole.snapshot().unwrap());
     assert_eq!(resumed.intents(), whole.intents());
