@@ -262,14 +262,6 @@ impl<'a> Extensions<'a> {
             Extension::decode(tag, reader.take(len).ok()?).ok()
         })
     }
-
-    /// The payload's media type.
-    pub fn content_type(&self) -> Option<String> {
-        self.iter().find_map(|extension| match extension {
-            Extension::ContentType(media_type) => Some(media_type),
-            _ => None,
-        })
-    }
 }
 
 /// The digest of an embedding's values, as [`Extension::Embedding`] carries it.

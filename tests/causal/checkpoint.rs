@@ -1,5 +1,7 @@
+use causal_vault::limits::{NOTE_BYTES, NOTE_SIGNATURES};
 use causal_vault::{
-    Anchor, Checkpoint, ErrorKind, NoteSignature, NoteSigner, NoteVerifier, SignedNote, SigningKey, TreeHead, tree_root,
+    Anchor, Checkpoint, ErrorKind, NoteSignature, NoteSigner, NoteVerifier, SignedNote, SigningKey, StoreError,
+    TreeHead, tree_root,
 };
 use proptest::prelude::*;
 
@@ -184,6 +186,30 @@ fn checkpoints_that_are_not_exactly_as_written_are_refused() {
 }
 
 #[test]
+fn a_note_has_at_most_a_mebibyte_of_text_and_100_signatures() {
+    let over = |what, found: usize, limit: usize, unit| StoreError::Limit {
+        what,
+        found: found as u64,
+        limit: limit as u64,
+        unit,
+    };
+    let (largest, larger) = ("x".repeat(NOTE_BYTES - 1) + "\n", "x".repeat(NOTE_BYTES) + "\n");
+    let mut note = SignedNote::sign(largest, &log()).unwrap();
+    assert_eq!(note.to_string().parse(), Ok(note.clone()));
+    assert_eq!(SignedNote::sign(larger, &log()), Err(over("note", NOTE_BYTES + 1, NOTE_BYTES, "bytes")));
+    let mut others = (0..).map(|at| NoteSigner::new(format!("w{at}"), SigningKey::from_bytes(&[3; 32])).unwrap());
+    for other in others.by_ref().take(NOTE_SIGNATURES - 1) {
+        note.add(other.sign("hello\n").unwrap()).unwrap();
+    }
+    let again = note.signatures()[7].clone();
+    note.add(again).unwrap();
+    let one_more = others.next().unwrap().sign("hello\n").unwrap();
+    let too_many = over("the note", NOTE_SIGNATURES + 1, NOTE_SIGNATURES, "signatures");
+    assert_eq!(note.add(one_more), Err(too_many));
+    assert_eq!((note.signatures().len(), note.to_string().parse()), (NOTE_SIGNATURES, Ok(note)));
+}
+
+#[test]
 fn signatures_of_unknown_keys_are_ignored_and_a_false_one_of_a_known_key_is_not() {
     let mut known = note();
     known.add("— stranger.example AAAAAAA=".parse().unwrap()).unwrap();
@@ -195,7 +221,11 @@ fn signatures_of_unknown_keys_are_ignored_and_a_false_one_of_a_known_key_is_not(
     known.add(elsewhere).unwrap();
     assert!(known.verify(&log().verifier()).is_err(), "one of two signatures of the key does not hold");
     let stranger = NoteSigner::new("other.example", SigningKey::from_bytes(&[9; 32])).unwrap();
-    assert!(note().verify(&stranger.verifier()).unwrap_err().to_string().contains("no signature by other.example+"));
+    let error = note().verify(&stranger.verifier()).unwrap_err().to_string();
+    assert!(
+        error.contains("no signature by other.example+") && error.contains("found signatures by [\"example.com/log\"]"),
+        "{error}"
+    );
 }
 
 #[test]

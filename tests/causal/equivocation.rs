@@ -114,6 +114,25 @@ fn a_rotation_that_does_not_lead_to_the_signer_is_refused_by_its_number() {
 }
 
 #[test]
+fn rotations_lead_from_key_to_key_in_the_order_of_their_epochs() {
+    let first = rotation();
+    let second = |epoch| {
+        let to = key(9).public_key();
+        let edit = |entry: &mut EntryV1<'_>| (entry.epoch, entry.payload_digest) = (epoch, PayloadDigest::of(&to));
+        KeyRotation { entry: change(&first.entry, 8, edit), key: to }
+    };
+    let entries = proof().entries().clone().map(|entry| change(&entry, 9, |entry| entry.epoch = 2));
+    let with = |rotations| Equivocation::new(key(7).public_key(), rotations, entries.clone());
+    let twice = with(vec![first.clone(), second(1)]).unwrap();
+    assert_eq!((twice.rotations().len(), twice.key()), (2, key(9).public_key()));
+    assert_eq!(Equivocation::from_bytes(&twice.to_bytes()), Ok(twice.clone()));
+    refused(
+        with(vec![first.clone(), second(0)]),
+        "rotation 2 of 2 does not count: it does not follow the one before it",
+    );
+}
+
+#[test]
 fn bytes_that_are_nearly_a_proof_are_refused() {
     for name in ["proof", "proof_after_rotation"] {
         let bytes = vector(name);

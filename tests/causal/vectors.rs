@@ -122,6 +122,14 @@ fn the_extensions_of_the_fourth_entry_say_what_the_format_says() {
     );
 }
 
+/// As the page about the format gives it.
+#[test]
+fn the_digest_of_an_embedding_is_that_of_its_little_endian_values() {
+    let bytes = [1.5_f32.to_le_bytes(), (-0.25_f32).to_le_bytes()].concat();
+    let expected = blake3::derive_key("causal-vault v1 2026 embedding", &bytes);
+    assert_eq!(embedding_digest(&[1.5, -0.25]), expected);
+}
+
 #[test]
 fn any_single_changed_byte_is_refused_or_decodes_to_another_entry() {
     for vector in vectors()["entries"].as_array().unwrap() {
