@@ -233,7 +233,7 @@ pub(crate) fn first_key<S: Sql + ?Sized>(sql: &S, writer: &Fingerprint) -> Resul
     Ok(row.map(|(_, identity)| identity).filter(|identity| identity.id() == *writer).and_then(|own| own.first_key()))
 }
 
-/// The tenant's epochs: what begins each, and its number, which is that of the entry that begins it.
+/// What begins the tenant's epochs, and the epoch that holds from there on.
 pub(crate) fn epochs<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>) -> Result<Vec<(u64, u32)>> {
     let mut epochs = Vec::new();
     let Some(row) = writer::find(sql, &vault_identity().id())? else { return Ok(epochs) };
@@ -246,12 +246,12 @@ pub(crate) fn epochs<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>) -> Result<Vec<(
         })?;
     }
     epochs.sort_unstable();
-    let mut last = 0;
-    epochs.retain(|(_, epoch)| {
-        let begins = *epoch > last;
-        last = last.max(*epoch);
-        begins
-    });
+    // One that goes back begins nothing.
+    let mut newest = 0;
+    for (_, epoch) in &mut epochs {
+        newest = newest.max(*epoch);
+        *epoch = newest;
+    }
     Ok(epochs)
 }
 

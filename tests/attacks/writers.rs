@@ -234,6 +234,27 @@ fn a_rotation_with_a_payload_that_is_no_key_or_in_another_stream_changes_nothing
 }
 
 #[test]
+fn what_another_says_of_a_writer_or_it_has_not_signed_itself_counts_for_nothing() {
+    let revocation =
+        |signed| Forged { kind: "vault.revocation", payload: Vec::new(), ..Forged::rotation(id(1), 1, signed) };
+    let by_bob = |forged| Forged { writer: Fingerprint::named("bob").unwrap(), epoch: 0, ..forged };
+    for forged in [
+        by_bob(Forged::rotation(id(1), 0, None)),
+        by_bob(revocation(None)),
+        revocation(None),
+        revocation(Some((1, 2))),
+        revocation(Some((2, 1))),
+    ] {
+        let (_copy, vault, told) = report(|conn| forged.append(conn));
+        assert_eq!(rules(&told), [KeyEvent], "{told}");
+        assert!(told.to_string().contains("it is not by whoever may say it"), "{told}");
+        assert!(vault.standing(id(1)).unwrap().may_write());
+    }
+    let (_copy, vault, _) = report(|conn| revocation(Some((2, 2))).append(conn));
+    assert!(!vault.standing(id(1)).unwrap().may_write());
+}
+
+#[test]
 fn a_rotation_that_was_signed_for_another_vault_or_tenant_is_good_in_that_one_alone() {
     for replayed in [
         Forged { realm: Some(Realm::from_bytes([9; 32])), ..Forged::rotation(id(1), 1, Some((2, 2))) },
