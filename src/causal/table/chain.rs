@@ -280,7 +280,9 @@ mod tests {
     fn a_way_that_leads_astray_is_an_error_and_ends() {
         for damage in [
             "UPDATE vault_entry SET back = back + 1 WHERE log = 1 AND seq = 7",
+            "UPDATE vault_entry SET back = 1 << 60 WHERE log = 1 AND seq = 7",
             "UPDATE vault_entry SET back = 0 WHERE log = 1 AND seq = 7",
+            "UPDATE vault_entry SET back = 1 WHERE log = 1 AND seq = 1",
             "UPDATE vault_entry SET seq = 70 WHERE log = 1 AND seq = 7",
             "UPDATE vault_entry SET log = 2 WHERE log = 1 AND seq = 7",
             "DELETE FROM vault_entry WHERE log = 1 AND seq = 7",
@@ -288,11 +290,31 @@ mod tests {
             "UPDATE vault_head SET entry = entry + 1 WHERE id = 1",
             "UPDATE vault_head SET entry = 9 WHERE id = 1",
         ] {
-            let (db, _) = history(&[(0, 5), (1, 1), (0, 5), (2, 1), (0, 9), (1, 1)]);
+            let (db, logs) = history(&[(0, 5), (1, 1), (0, 5), (2, 1), (0, 9), (1, 1)]);
             let db: &dyn Backend = &db;
             db.exec(damage, &[]).unwrap();
-            let error = scan(db, 1, 1, |_| Ok(ControlFlow::Continue(()))).unwrap_err();
-            assert_eq!(error.kind(), crate::words::ErrorKind::Corrupt, "{damage}: {error}");
+            let mut errors = vec![scan(db, 1, 1, |_| Ok(ControlFlow::Continue(()))).unwrap_err()];
+            for (seq, id) in (1..).zip(&logs[0]) {
+                match id_at(db, 1, seq) {
+                    Ok(found) => assert_eq!(found, Some(*id), "{damage}: entry {seq}"),
+                    Err(error) => errors.push(error),
+                }
+                errors.extend(first_seq_after(db, 1, id - 1).err());
+            }
+            assert!(errors.len() > 1, "{damage}");
+            for error in errors {
+                assert_eq!(error.kind(), crate::words::ErrorKind::Corrupt, "{damage}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_milestone_that_is_not_in_the_index_is_named() {
+        let (db, _) = history(&[(0, 40)]);
+        let db: &dyn Backend = &db;
+        db.exec("UPDATE vault_entry SET seq = 70 WHERE log = 1 AND seq = 32", &[]).unwrap();
+        for error in [first_seq_after(db, 1, 1 << 40).unwrap_err(), id_at(db, 1, 20).unwrap_err()] {
+            assert!(error.to_string().contains("its entry 32 is not in the index"), "{error}");
         }
     }
 }
