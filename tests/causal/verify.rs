@@ -1,4 +1,4 @@
-use causal_vault::{Anchor, Event, TailVerdict, Vault};
+use causal_vault::{Anchor, ChainRule, Event, LogVerdict, TailVerdict, Vault};
 
 /// Found by the attack suite: the tree head of a new vault, kept as an anchor, made the untouched vault a truncated one.
 #[test]
@@ -59,4 +59,27 @@ fn an_edge_from_another_tenants_entry_is_noticed() {
     vault.backend().exec("INSERT INTO vault_edge VALUES ((2 << 40) + 1, (1 << 40) + 1)", &[]).unwrap();
     let report = vault.verify(&[]).unwrap();
     assert!(report.to_string().contains("edge: found 1 edges to children, expected 0"), "{report}");
+}
+
+#[test]
+fn an_entry_that_is_missing_between_two_is_told_by_its_number() {
+    let vault = Vault::in_memory().unwrap();
+    let alice = vault.named_writer("alice").unwrap();
+    (0..5).for_each(|n| drop(alice.commit(Event::raw("note", [n]).stream("demo")).unwrap()));
+    vault.backend().exec("DELETE FROM vault_entry WHERE seq = 3", &[]).unwrap();
+    let report = vault.verify(&[]).unwrap();
+    let LogVerdict::Broken(broken) = &report.logs[0].verdict else { panic!("{report}") };
+    assert_eq!((broken.rule, &*broken.found, &*broken.expected), (ChainRule::Sequence, "4", "3"));
+    assert_eq!(report.logs[0].entries, 3, "the two before it and the one that is found out");
+}
+
+#[test]
+fn a_stored_tree_head_is_told_beside_that_of_the_entries() {
+    let vault = Vault::in_memory().unwrap();
+    vault.named_writer("alice").unwrap().commit(Event::raw("note", "one").stream("demo")).unwrap();
+    let root = blake3::Hash::from_bytes(vault.tree_head().unwrap().root).to_hex();
+    vault.backend().exec("UPDATE vault_head SET peaks = zeroblob(32) WHERE id = -1", &[]).unwrap();
+    let expected = format!("found size 1 root {root}, expected size 1 root {}", "0".repeat(64));
+    let report = vault.verify(&[]).unwrap();
+    assert!(report.to_string().contains(&expected), "{report}");
 }

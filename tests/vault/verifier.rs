@@ -1,9 +1,12 @@
 //! Verification on several threads: the report is the one that a single thread gives.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, ThreadId};
 
-use causal_vault::{ErrorKind, LogVerdict, Result, SqliteBackend, StoreError, Vault, VerifyReport};
+use causal_vault::{
+    Anchor, ErrorKind, LogVerdict, Result, SigningKey, SqliteBackend, StoreError, Vault, VerifyReport, WriterLog,
+};
 
 use super::{alice, note, notes, on_disk, vault};
 use crate::suite::hooked::{Hook, Hooked};
@@ -130,4 +133,44 @@ fn what_a_helping_thread_fails_at_is_done_by_the_calling_one() {
         let found = vault.verifier().threads(2).run();
         assert!(found.as_ref().is_ok_and(|report| report.is_intact() && report.tree.size == 501), "{left}: {found:?}");
     }
+}
+
+/// Fails one statement: the n-th, counted down to 0.
+struct Once(Arc<AtomicU32>);
+
+impl Hook for Once {
+    fn visit(&self) -> Result<()> {
+        let is_due = self.0.fetch_sub(1, Ordering::Relaxed) == 1;
+        if is_due { Err(StoreError::Backend("this statement has no luck".into())) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_statement_that_fails_ends_a_verification_and_is_taken_for_no_break() {
+    let left = Arc::new(AtomicU32::new(0));
+    let inner = SqliteBackend::in_memory().unwrap();
+    let vault = Vault::builder().over(Hooked { inner, hook: Once(Arc::clone(&left)) }).unwrap();
+    let signed = vault.writer(SigningKey::from_bytes(&[7; 32])).unwrap();
+    notes(&signed, 2);
+    notes(&signed.rotate(SigningKey::from_bytes(&[8; 32])).unwrap(), 2);
+    notes(&alice(&vault), 20);
+    let anchor: Anchor = vault.tree_head().unwrap().into();
+    notes(&alice(&vault), 20);
+    let check = |check: &dyn Fn() -> Result<bool>, expected: std::result::Result<bool, ErrorKind>| {
+        for nth in 1.. {
+            left.store(nth, Ordering::Relaxed);
+            let found = check().map_err(|error| error.kind());
+            if (1..=nth).contains(&left.load(Ordering::Relaxed)) {
+                assert!(nth > 5 && found == expected, "{nth}: {found:?}");
+                return;
+            }
+            assert_eq!(found, Err(ErrorKind::Backend), "{nth}");
+        }
+    };
+    let log = || WriterLog::verify(vault.backend(), "conv:demo", "alice").map(|()| true);
+    check(&|| vault.verify(&[]).map(|report| report.is_intact()), Ok(true));
+    check(&|| vault.verifier().since(anchor).run().map(|report| report.is_intact()), Ok(true));
+    check(&log, Ok(true));
+    vault.backend().exec("UPDATE vault_entry SET payload = x'00' WHERE seq = 1", &[]).unwrap();
+    check(&log, Err(ErrorKind::Corrupt));
 }

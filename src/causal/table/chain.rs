@@ -309,6 +309,18 @@ mod tests {
     }
 
     #[test]
+    fn one_entry_of_another_log_in_a_stride_is_not_taken_for_one_of_this() {
+        let (db, logs) = history(&[(0, 1), (2, 15)]);
+        let mut found = Vec::new();
+        scan(&db as &dyn Backend, 3, 1, |row| {
+            found.push(row.id);
+            Ok(ControlFlow::Continue(()))
+        })
+        .unwrap();
+        assert_eq!((found.len(), &found), (16, &logs[2]));
+    }
+
+    #[test]
     fn a_milestone_that_is_not_in_the_index_is_named() {
         let (db, _) = history(&[(0, 40)]);
         let db: &dyn Backend = &db;

@@ -72,7 +72,7 @@ impl Run {
 
     /// The same, where it is only what the next entry is compared with.
     pub(super) fn verified_before(self) -> Self {
-        Self { entries: 0, index: Tally::default(), ..self }
+        Self { entries: 0, ..self }
     }
 
     /// Its first entry, if something can be said of it.
