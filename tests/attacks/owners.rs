@@ -1,7 +1,7 @@
 //! Rows that are moved to another stream, writer, tenant or vault.
 
 use causal_vault::ChainRule::*;
-use causal_vault::{Vault, Writer};
+use causal_vault::{Event, EventId, Vault, Writer};
 use rusqlite::Connection;
 
 use super::Caught::By;
@@ -129,6 +129,40 @@ fn an_edge_into_another_tenant_is_noticed_by_both() {
 }
 
 #[test]
+fn an_entry_that_stands_before_its_parent_is_caught() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = Vault::open(folder.path().join("agents.vault")).unwrap();
+    let note = || Event::raw("note", "hi").stream("ledger").id(EventId::new());
+    let parent = vault.named_writer("alice").unwrap().commit(note()).unwrap();
+    vault.named_writer("bob").unwrap().commit(note().parent(&parent)).unwrap();
+    assert!(vault.verify(&[]).unwrap().is_intact());
+    drop(vault);
+    let conn = Connection::open(folder.path().join("agents.vault")).unwrap();
+    sql(
+        &conn,
+        "UPDATE vault_entry SET id = 7 WHERE id = (1<<40)+1; \
+         UPDATE vault_entry SET id = (1<<40)+1 WHERE id = (1<<40)+2; \
+         UPDATE vault_entry SET id = (1<<40)+2 WHERE id = 7; \
+         UPDATE vault_edge SET child = parent, parent = child",
+    );
+    settle(&conn, &leaves(&conn));
+    drop(conn);
+    let vault = Vault::open(folder.path().join("agents.vault")).unwrap();
+    assert_eq!(rules(&vault.verify(&[]).unwrap()), [Parent]);
+}
+
+#[test]
+fn what_is_said_of_a_log_whose_writer_is_gone_is_said_of_the_log() {
+    let copy: Copy = scene().copy();
+    copy.edit(|conn| sql(conn, "DELETE FROM vault_writer WHERE name = 'alice'"));
+    let report = copy.open().verify(&[]).unwrap().to_string();
+    assert!(
+        report.contains("found the indexes over logs") && !report.contains("by the index over writers"),
+        "{report}"
+    );
+}
+
+#[test]
 fn what_happens_to_one_tenant_leaves_the_other_intact() {
     let copy: Copy = scene().copy();
     copy.edit(|conn| sql(conn, "UPDATE vault_entry SET payload = x'00' WHERE id > (2<<40)"));
@@ -137,6 +171,6 @@ fn what_happens_to_one_tenant_leaves_the_other_intact() {
     let acme = vault.for_tenant("acme").unwrap();
     assert_eq!(rules(&acme.verify(&[]).unwrap()), [Payload, Payload]);
     let alice: Writer = vault.named_writer("alice").unwrap();
-    alice.commit(causal_vault::Event::raw("note", "still here").stream("ledger")).unwrap();
+    alice.commit(Event::raw("note", "still here").stream("ledger")).unwrap();
     assert!(vault.verify(&[scene().anchor]).unwrap().is_intact());
 }

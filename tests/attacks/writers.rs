@@ -342,6 +342,21 @@ fn whoever_writes_a_proof_that_is_none_freezes_nobody() {
 }
 
 #[test]
+fn events_about_a_writer_that_cannot_be_reached_are_missed() {
+    let (_copy, vault, told) = report(|conn| {
+        sql(
+            conn,
+            "UPDATE vault_head SET entry = entry - 1 WHERE id = \
+             (SELECT min(id) FROM vault_log WHERE stream LIKE 'vault:writer:%')",
+        );
+    });
+    let found = "found no events about writers: ";
+    assert!(told.breaks.iter().any(|broken| broken.rule == Index) && told.to_string().contains(found), "{told}");
+    let error = WriterLog::verify(vault.backend(), "ledger", &id(1).to_hex()).unwrap_err();
+    assert_eq!(error.kind(), causal_vault::ErrorKind::Corrupt, "{error}");
+}
+
+#[test]
 fn a_log_that_is_checked_alone_is_held_to_the_same_rules() {
     let (_copy, vault, _) = report(|conn| Forged::note(id(6), 0, 6).append(conn));
     let error = WriterLog::verify(vault.backend(), "ledger", &id(6).to_hex()).unwrap_err();

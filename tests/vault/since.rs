@@ -96,6 +96,16 @@ fn a_change_behind_the_anchor_or_of_what_stands_there_is_found() {
             ChainRule::Parent,
         ),
         (format!("UPDATE vault_entry SET hash = zeroblob(32) WHERE id = {}", id(5)), ChainRule::Edge),
+        // The hash is right and the time is not, and the other way round.
+        (format!("UPDATE vault_entry SET lamport = 1 WHERE id = {}", id(9)), ChainRule::Parent),
+        (
+            format!(
+                "UPDATE vault_entry SET bytes = (SELECT bytes FROM vault_entry WHERE id = {}) WHERE id = {}",
+                id(500),
+                id(1)
+            ),
+            ChainRule::Parent,
+        ),
     ] {
         let vault = vault();
         let (anchor, _) = history(&vault);
@@ -126,6 +136,19 @@ fn a_change_before_the_anchor_is_left_for_a_whole_verification() {
     vault.backend().exec("UPDATE vault_entry SET payload = x'00' WHERE id = (1 << 40) + 10", &[]).unwrap();
     assert!(since(&vault, anchor).is_intact());
     assert!(!vault.verify(&[anchor]).unwrap().is_intact());
+}
+
+/// Of the last entry before the anchor the payload is not read, and it is nobody's break but its own.
+#[test]
+fn a_large_payload_before_the_anchor_is_left_for_a_whole_verification() {
+    let vault = vault();
+    alice(&vault).commit(note(vec![b'x'; 5000])).unwrap();
+    let anchor: Anchor = vault.tree_head().unwrap().into();
+    alice(&vault).commit(note("new")).unwrap();
+    vault.backend().exec("UPDATE vault_payload SET bytes = zeroblob(5000)", &[]).unwrap();
+    assert!(since(&vault, anchor).is_intact());
+    let whole = vault.verify(&[]).unwrap();
+    assert_eq!((whole.breaks.len(), &whole.logs[0].verdict), (1, &LogVerdict::Unsigned), "{whole}");
 }
 
 #[test]

@@ -135,6 +135,18 @@ fn what_a_helping_thread_fails_at_is_done_by_the_calling_one() {
     }
 }
 
+/// Helpers are ahead of the thread that meets it, and wait for it to go on.
+#[test]
+fn a_row_that_cannot_be_read_ends_every_thread() {
+    let (_folder, vault) = on_disk();
+    batches(&vault, 2000);
+    vault.backend().exec("UPDATE vault_entry SET hash = zeroblob(31) WHERE seq = 1", &[]).unwrap();
+    for threads in [2, 3, 5].repeat(5) {
+        let error = vault.verifier().threads(threads).run().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{threads} threads: {error}");
+    }
+}
+
 /// Fails one statement: the n-th, counted down to 0.
 struct Once(Arc<AtomicU32>);
 
