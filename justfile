@@ -64,7 +64,7 @@ deny:
 msrv:
     @bash .ci/steps msrv
 
-# One mistake after another in the code that hashes, encodes, signs and proves; takes hours.
+# One mistake after another in the code that hashes, encodes, signs, proves and verifies; takes a day.
 mutants:
     @bash .ci/steps mutants
 

@@ -63,7 +63,7 @@ impl Crew {
         let mut rules = Rules::open(&*tx, brief)?;
         loop {
             let mut state = self.state.lock();
-            while !self.may_begin(&state) && !state.stopped {
+            while !(state.stopped || self.may_begin(&state)) {
                 self.changed.wait(&mut state);
             }
             let Some(share) = self.begin(&mut state, &*tx)? else { return Ok(()) };
