@@ -194,6 +194,7 @@ fn a_look_up_that_lacks_a_hash_or_has_a_stray_one_is_noticed_and_rebuilt() {
         copy.edit(|conn| sql(conn, damage));
         let report = copy.open().verify(&[]).unwrap();
         assert_eq!((rules(&report), report.derived()), (vec![Lookup], vec![Derived::Lookup]), "{damage}: {report}");
+        assert_eq!(report.to_string().contains(", with other keys"), damage.starts_with("UPDATE"), "{report}");
         assert!(super::bitflips::rebuild(&copy.path, fine_scene().anchor, &expected), "{damage}");
     }
 }

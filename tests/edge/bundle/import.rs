@@ -1,4 +1,4 @@
-use causal_vault::{ChainRule, Event, Filter, Position, StoreError, TailVerdict, Vault};
+use causal_vault::{ChainRule, Event, EventRef, Filter, Position, StoreError, TailVerdict, Vault};
 
 use super::damage::{damaged, forged};
 use super::file::{ENTRY, File, field};
@@ -200,6 +200,31 @@ fn a_range_that_ends_a_signed_log_without_a_signature_verifies_and_is_not_import
     assert_eq!(copy.tree_head().unwrap().size, 9);
     let whole = export(&vault, Filter::all().after(at(&vault, 9)).up_to(at(&vault, 15)));
     assert_eq!(copy.import(&whole[..], &[]).unwrap().imported, 6);
+}
+
+/// A range does not hold what was said of its writers before it began.
+#[test]
+fn an_entry_by_a_writer_that_was_revoked_before_the_range_is_not_imported() {
+    let vault = Vault::in_memory().unwrap();
+    let carol = vault.writer(key(5)).unwrap();
+    let last = carol.commit(note("hi")).unwrap();
+    carol.revoke(EventRef::from(&last)).unwrap();
+    let [(_folder, copy), (folder, other)] = [(); 2].map(|()| restored(&export(&vault, Filter::all())));
+    // There she goes on, as nothing is seen that was said of her.
+    let rename = |vault: &Vault, from: &str, to: &str| {
+        let edit = format!("UPDATE vault_log SET stream = replace(stream, '{from}', '{to}')");
+        assert!(vault.backend().exec(&edit, &[]).unwrap() > 0);
+    };
+    rename(&other, "vault:writer:", "hidden:");
+    drop(other);
+    let other = Vault::open(folder.path().join("restored")).unwrap();
+    other.writer(key(5)).unwrap().commit(note("more")).unwrap();
+    rename(&other, "hidden:", "vault:writer:");
+    drop(other);
+    let other = Vault::open(folder.path().join("restored")).unwrap();
+    let error = copy.import(&news(&other, &copy)[..], &[]).unwrap_err();
+    assert!(matches!(error, StoreError::BundleBroken { rule: ChainRule::Revoked, position: Some(3), .. }), "{error}");
+    assert_eq!(copy.tree_head().unwrap().size, 2);
 }
 
 /// What a bundle alone cannot know, as its range begins later: where its logs and its parents stand.
