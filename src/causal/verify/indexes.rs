@@ -329,3 +329,34 @@ impl<'t> Indexes<'t> {
 fn name(log: &log::Log) -> (u64, &str, i64, u32) {
     (log.timeline, &log.stream, log.writer, log.epoch)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{Access, Backend, SqliteBackend};
+    use crate::causal::merkle::Frontier;
+
+    /// A damaged tree shows everything to a walk and leads a search astray.
+    #[test]
+    fn the_first_and_the_last_key_of_a_walk_are_sought() {
+        let db = SqliteBackend::in_memory().unwrap();
+        let tx = db.begin(Access::Read).unwrap();
+        let timeline = Timeline { id: 1, tree: Frontier::new() };
+        for (keys, hidden, expected) in [
+            (&[][..], None, 0),
+            (&[1, 2, 3], None, 0),
+            (&[1, 2, 3], Some(1), 1),
+            (&[1, 2, 3], Some(3), 1),
+            (&[5], None, 0),
+            (&[5], Some(5), 1),
+            (&[3, 1], None, 1),
+        ] {
+            let mut walk = Walk::<u64>::new();
+            keys.iter().for_each(|key| walk.step(*key));
+            let mut indexes = Indexes::new(&*tx, &timeline);
+            let is_found = |key| Ok(hidden != Some(key));
+            indexes.compare(ChainRule::Index, "keys", &walk, Tally::default(), is_found).unwrap();
+            assert_eq!(indexes.breaks.len(), expected, "{keys:?}, {hidden:?}: {:?}", indexes.breaks);
+        }
+    }
+}
