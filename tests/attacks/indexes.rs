@@ -118,11 +118,11 @@ fn an_index_that_hides_rows_is_noticed_and_rebuilt() {
     }
 }
 
-/// Lets an index over logs lead into one over rows that somebody else has thought of.
-fn poison(conn: &Connection, index: &str, columns: &str, edit: &str) {
+/// Lets an index lead into one over rows that somebody else has thought of.
+fn poison(conn: &Connection, (table, copied): (&str, &str), index: &str, columns: &str, edit: &str) {
     let thought_of = format!(
-        "CREATE TABLE spare (id INTEGER PRIMARY KEY, timeline, stream, writer, epoch); \
-         INSERT INTO spare SELECT id, timeline, stream, writer, epoch FROM vault_log NOT INDEXED; {edit}; \
+        "CREATE TABLE spare (id INTEGER PRIMARY KEY, {copied}); \
+         INSERT INTO spare SELECT id, {copied} FROM {table} NOT INDEXED; {edit}; \
          CREATE INDEX spare_index ON spare ({columns}); PRAGMA writable_schema = ON"
     );
     conn.execute_batch(&thought_of).unwrap();
@@ -133,6 +133,7 @@ fn poison(conn: &Connection, index: &str, columns: &str, edit: &str) {
     conn.execute_batch(reset).unwrap();
 }
 
+const LOGS: (&str, &str) = ("vault_log", "timeline, stream, writer, epoch");
 const LOGS_BY_NAME: (&str, &str) = ("sqlite_autoindex_vault_log_1", "timeline, stream, writer, epoch");
 
 #[test]
@@ -151,7 +152,7 @@ fn an_index_over_logs_that_shows_others_is_noticed() {
         (by_writer, "DELETE FROM spare WHERE id = 2"),
         (by_writer, "INSERT INTO spare VALUES (99, 1, 'gifts', 1, 0)"),
     ] {
-        let report = match examine(scene(), |conn| poison(conn, index, columns, edit)).unwrap().unanchored {
+        let report = match examine(scene(), |conn| poison(conn, LOGS, index, columns, edit)).unwrap().unanchored {
             Ok(report) => report,
             // The engine itself misses the row that it is led to.
             Err(error) => {
@@ -163,8 +164,17 @@ fn an_index_over_logs_that_shows_others_is_noticed() {
         assert!(report.to_string().contains(found), "{index}, {edit}: {report}");
         assert!(report.derived().contains(&Derived::Indexes), "{index}, {edit}: {report}");
     }
-    let untouched = examine(scene(), |conn| poison(conn, LOGS_BY_NAME.0, LOGS_BY_NAME.1, "")).unwrap();
+    let untouched = examine(scene(), |conn| poison(conn, LOGS, LOGS_BY_NAME.0, LOGS_BY_NAME.1, "")).unwrap();
     assert!(untouched.unanchored.unwrap().is_intact(), "the control");
+}
+
+#[test]
+fn an_index_over_payloads_that_leads_elsewhere_is_noticed() {
+    let (payloads, columns) = (("vault_payload", "tenant, prefix"), "tenant, prefix");
+    let elsewhere = "UPDATE spare SET prefix = prefix + 1 WHERE id = 1";
+    let misled = |conn: &Connection| poison(conn, payloads, "vault_payload_prefix", columns, elsewhere);
+    let report = examine(scene(), misled).unwrap().unanchored.unwrap();
+    assert_eq!((rules(&report), report.derived()), (vec![Index], vec![Derived::Indexes]), "{report}");
 }
 
 #[test]
@@ -175,7 +185,7 @@ fn two_logs_of_one_name_are_noticed_although_every_index_shows_both() {
             conn,
             "INSERT INTO vault_log SELECT 99, timeline, stream, writer, epoch FROM vault_log NOT INDEXED WHERE id = 3",
         );
-        poison(conn, LOGS_BY_NAME.0, LOGS_BY_NAME.1, "");
+        poison(conn, LOGS, LOGS_BY_NAME.0, LOGS_BY_NAME.1, "");
     };
     let report = examine(scene(), twice).unwrap().unanchored.unwrap();
     assert!(report.to_string().contains("found the indexes over logs"), "{report}");
