@@ -169,6 +169,18 @@ fn an_index_over_logs_that_shows_others_is_noticed() {
 }
 
 #[test]
+fn a_new_log_that_is_not_found_by_its_name_is_told_where_only_what_is_new_is_looked_at() {
+    let copy = scene().copy();
+    let fourth = copy.open().events(Filter::all()).unwrap().nth(3).unwrap().unwrap().header.position;
+    let anchor = copy.open().tree_head_at(fourth).unwrap();
+    copy.edit(|conn| hollow(conn, LOGS_BY_NAME.0));
+    let vault = copy.open();
+    let (whole, new) = (vault.verify(&[]).unwrap(), vault.verifier().since(anchor).run().unwrap());
+    assert!(!whole.is_intact() && !whole.to_string().contains("found no log of"), "{whole}");
+    assert!(new.to_string().contains("found no log of"), "{new}");
+}
+
+#[test]
 fn an_index_over_payloads_that_leads_elsewhere_is_noticed() {
     let (payloads, columns) = (("vault_payload", "tenant, prefix"), "tenant, prefix");
     let elsewhere = "UPDATE spare SET prefix = prefix + 1 WHERE id = 1";
