@@ -50,8 +50,13 @@ pub(crate) fn first_seq_after<S: Sql + ?Sized>(sql: &S, log: i64, after: u64) ->
             None => return Err(unindexed(log, middle * STRIDE)),
         }
     }
-    while let Some(before) = before(sql, log, step)?.filter(|(id, _)| *id > after) {
-        step = before;
+    while let Some(previous) = before(sql, log, step)? {
+        if previous.0 <= after {
+            // It must be the one before, or what lies between would be skipped.
+            before(sql, log, previous)?;
+            break;
+        }
+        step = previous;
     }
     Ok(step.1)
 }
@@ -299,7 +304,10 @@ mod tests {
                     Ok(found) => assert_eq!(found, Some(*id), "{damage}: entry {seq}"),
                     Err(error) => errors.push(error),
                 }
-                errors.extend(first_seq_after(db, 1, id - 1).err());
+                match first_seq_after(db, 1, id - 1) {
+                    Ok(found) => assert_eq!(found, seq, "{damage}: after entry {}", seq - 1),
+                    Err(error) => errors.push(error),
+                }
             }
             assert!(errors.len() > 1, "{damage}");
             for error in errors {
