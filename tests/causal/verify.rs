@@ -46,6 +46,12 @@ fn a_stray_row_in_a_log_is_missed_by_no_one() {
         vault.backend().exec(&format!("DELETE FROM vault_entry WHERE id = {id}"), &[]).unwrap();
     }
     assert!(vault.verify(&[]).unwrap().is_intact());
+    for head in ["(99, 1 << 40 | 1)", "(-99, 1 << 40 | 1)"] {
+        vault.backend().exec(&format!("INSERT INTO vault_head (id, entry) VALUES {head}"), &[]).unwrap();
+        let report = vault.verify(&[]).unwrap();
+        assert!(report.to_string().contains("index: found 3 heads, expected 2"), "{head}: {report}");
+        vault.backend().exec("DELETE FROM vault_head WHERE id IN (99, -99)", &[]).unwrap();
+    }
 }
 
 /// Found by the attack suite: an edge from another tenant's entry was read as one's own descendant.

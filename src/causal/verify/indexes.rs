@@ -334,7 +334,44 @@ fn name(log: &log::Log) -> (u64, &str, i64, u32) {
 mod tests {
     use super::*;
     use crate::backend::{Access, Backend, SqliteBackend};
+    use crate::causal::WriterLog;
     use crate::causal::merkle::Frontier;
+
+    /// What an index over names hides or doubles is not the one row of a name.
+    #[test]
+    fn a_timeline_that_its_name_or_its_number_does_not_lead_to_alone_is_a_break() {
+        let db = SqliteBackend::in_memory().unwrap();
+        db.exec("CREATE TABLE vault_timeline (id INTEGER PRIMARY KEY, tenant TEXT, name TEXT)", &[]).unwrap();
+        db.exec("INSERT INTO vault_timeline VALUES (1, 'default', 'main'), (2, 'acme', 'main')", &[]).unwrap();
+        for (rows, id, expected) in
+            [("", 1, 0), ("", 2, 1), ("INSERT INTO vault_timeline VALUES (3, 'default', 'main')", 1, 1)]
+        {
+            if !rows.is_empty() {
+                db.exec(rows, &[]).unwrap();
+            }
+            let tx = db.begin(Access::Read).unwrap();
+            let timeline = Timeline { id, tree: Frontier::new() };
+            let mut indexes = Indexes::new(&*tx, &timeline);
+            indexes.timeline("default").unwrap();
+            assert_eq!(indexes.breaks.len(), expected, "{rows}, {id}: {:?}", indexes.breaks);
+        }
+    }
+
+    #[test]
+    fn an_entry_that_its_position_does_not_lead_to_is_a_break() {
+        let db = SqliteBackend::in_memory().unwrap();
+        WriterLog::ensure_schema(&db).unwrap();
+        WriterLog::append_batch(&db, "demo", "alice", &[b"one", b"two", b"thr", b"fou"]).unwrap();
+        let tx = db.begin(Access::Read).unwrap();
+        let timeline = timeline::find(&*tx, "default", timeline::MAIN).unwrap().unwrap();
+        // Neighbours are 2 and 3; 1 and 4 are sought by themselves.
+        for (positions, sought, expected) in [(1..=4, 2, 0), (1..=4, 1, 1), (1..=3, 2, 0), (2..=3, 1, 1), (1..=6, 4, 1)]
+        {
+            let mut indexes = Indexes::new(&*tx, &timeline);
+            indexes.positions(sought, &positions).unwrap();
+            assert_eq!(indexes.breaks.len(), expected, "{positions:?}, {sought}: {:?}", indexes.breaks);
+        }
+    }
 
     /// A damaged tree shows everything to a walk and leads a search astray.
     #[test]
