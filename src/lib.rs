@@ -74,6 +74,8 @@
 //!   [`Equivocation`] where a writer has told two stories.
 //! - The primitives, each usable alone over [`&dyn Backend`](Backend): [`WriterLog`], [`Generation`], [`Doorbell`],
 //!   [`Fingerprint`], and the bytes themselves: [`EntryV1`].
+//! - Why things happened: [`IntentStore`] for groups of events with one purpose, [`FlatIndex`] for what is near,
+//!   [`Encoder`] for the model.
 //! - [`manual`]: [architecture](manual::architecture), [the bytes](mod@manual::format), [bundles](manual::bundle),
 //!   [what `Ok` means](manual::durability), [where the time goes](manual::performance),
 //!   [how it is tested](manual::proof), [why, and why not](manual::why), [changes](manual::changelog).
