@@ -44,8 +44,13 @@ impl Moved {
     }
 }
 
+/// The id of a timeline's row.
+fn id_of(timeline: u64) -> i64 {
+    i64::try_from(timeline).map_or(i64::MIN, |timeline| -timeline)
+}
+
 fn key(timeline: u64) -> Value {
-    Value::Int(i64::try_from(timeline).map_or(i64::MIN, |timeline| -timeline))
+    Value::Int(id_of(timeline))
 }
 
 /// A timeline's tree, whose size is its last position.
@@ -115,7 +120,7 @@ pub(crate) fn scan<S: Sql + ?Sized>(sql: &S, mut visit: impl FnMut((i64, u64)) -
 
 /// The row of a timeline as a scan shows it.
 pub(crate) fn of_timeline(timeline: u64, size: u64) -> Result<(i64, u64)> {
-    Ok((i64::try_from(timeline).map_or(i64::MIN, |timeline| -timeline), entry::id(timeline, size)?))
+    Ok((id_of(timeline), entry::id(timeline, size)?))
 }
 
 /// Fills the table anew with the heads of these logs, and those of timelines as they were.
