@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::embedding;
 use super::entry::{EntryV1, Scheme};
 use super::event_id;
 use super::fingerprint::Fingerprint;
@@ -34,6 +35,8 @@ pub(crate) struct Foreign<'a> {
     pub(crate) parents: &'a [u64],
     /// `None` where it was stored by its digest before.
     pub(crate) payload: Option<&'a [u8]>,
+    /// The values of its embedding, as little-endian `f32`; the caller has held them against the digest in its bytes.
+    pub(crate) embedding: Option<&'a [u8]>,
 }
 
 /// Stores entries at the end of a tenant's timeline as they are, within a transaction that holds the write lock. What an
@@ -144,6 +147,9 @@ impl<'t> Adopter<'t> {
             payload: self.store_payload(foreign)?,
         };
         entry::insert(self.sql, row)?;
+        if let Some((said, values)) = stored.extensions.embedding().zip(foreign.embedding) {
+            embedding::adopt(self.sql, self.timeline.id, id, &said, values)?;
+        }
         self.heads.push(log.row, id);
         for parent in &parents {
             edge::insert(self.sql, id, parent.id)?;

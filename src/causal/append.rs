@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::admission::{Admitted, admit, check_key, epoch_draft};
 use super::draft::{Author, Draft, Signing};
+use super::embedding;
 use super::entry::{EntryV1, Scheme};
 use super::event_id;
 use super::extension::Extensions;
@@ -138,6 +139,7 @@ impl<'t> Appender<'t> {
         let stored_causal = (!parents.is_empty()).then_some(causal);
         let event_key = event_id::key(&event_id, position);
         let kind = self.kind(&draft.kind)?;
+        embedding::check(self.sql, &mut self.known, draft)?;
 
         self.failed = true;
         let payload = self.store_payload(draft)?;
@@ -156,6 +158,7 @@ impl<'t> Appender<'t> {
             payload,
         };
         entry::insert(self.sql, row)?;
+        embedding::store(self.sql, &mut self.known, id, draft)?;
         self.heads.push(log, id);
         for parent in &parents {
             edge::insert(self.sql, id, parent.id)?;
@@ -196,6 +199,11 @@ impl<'t> Appender<'t> {
     /// Stores what look-ups by place need of what was appended.
     pub(crate) fn store_heads(&mut self) -> Result<()> {
         self.heads.store(self.sql)
+    }
+
+    /// The number of the timeline.
+    pub(crate) fn timeline(&self) -> u64 {
+        self.known.timeline.id
     }
 
     /// The head of the tree, where this transaction has made it grow.

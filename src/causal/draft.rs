@@ -58,6 +58,8 @@ pub(crate) struct Draft<'a> {
     /// Encoded.
     pub(crate) extensions: Cow<'a, [u8]>,
     pub(crate) attachments: Vec<(PayloadDigest, Cow<'a, [u8]>)>,
+    /// The model of its embedding, and the values as little-endian `f32`; the digest is among the extensions.
+    pub(crate) embedding: Option<(String, Vec<u8>)>,
     /// The sequence number that the log must be at.
     pub(crate) expected_seq: Option<u64>,
 }
@@ -84,6 +86,7 @@ impl<'a> Draft<'a> {
             parents: Cow::Borrowed(&[]),
             extensions: Cow::Borrowed(Extensions::NONE.as_bytes()),
             attachments: Vec::new(),
+            embedding: None,
             expected_seq: None,
         })
     }
@@ -120,9 +123,10 @@ impl<'a> Draft<'a> {
         Ok(self)
     }
 
-    /// Payload and attachment bytes.
+    /// Payload, attachment and embedding bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.payload.len() + self.attachments.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
+        let embedding = self.embedding.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        self.payload.len() + self.attachments.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + embedding
     }
 }
 

@@ -241,6 +241,19 @@ impl<'a> Extensions<'a> {
         Ok(Self(bytes))
     }
 
+    /// The embedding among them. As its tag is the lowest, it stands first.
+    pub(crate) fn embedding(&self) -> Option<Embedding<'a>> {
+        let mut reader = Reader::new("extensions", self.0);
+        let is_there = reader.u16().ok()? > 0 && reader.u16().ok()? == 0x0001;
+        let body = if is_there { reader.u32().ok()? } else { return None };
+        let mut reader = Reader::new("extension", reader.take(usize::try_from(body).ok()?).ok()?);
+        Some(Embedding {
+            model: reader.name("embedding model").ok()?,
+            dimensions: reader.u16().ok()?,
+            digest: reader.array().ok()?,
+        })
+    }
+
     /// Bytes that [`encode`](Self::encode) made and that were kept since.
     pub(crate) fn encoded(bytes: &'a [u8]) -> Self {
         Self(bytes)
@@ -264,6 +277,21 @@ impl<'a> Extensions<'a> {
     }
 }
 
+/// What an entry says of its embedding; see [`Extension::Embedding`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Embedding<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) dimensions: u16,
+    pub(crate) digest: [u8; 32],
+}
+
+impl Embedding<'_> {
+    /// Whether these are its values, as little-endian `f32`.
+    pub(crate) fn is_of(&self, bytes: &[u8]) -> bool {
+        bytes.len() == usize::from(self.dimensions) * size_of::<f32>() && super::hash::embedding(bytes) == self.digest
+    }
+}
+
 /// The digest of an embedding's values, as [`Extension::Embedding`] carries it.
 ///
 /// ```
@@ -272,8 +300,12 @@ impl<'a> Extensions<'a> {
 /// assert_ne!(embedding_digest(&[1.0, 0.0]), embedding_digest(&[0.0, 1.0]));
 /// ```
 pub fn embedding_digest(values: &[f32]) -> [u8; 32] {
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    super::hash::embedding(&bytes)
+    super::hash::embedding(&embedding_bytes(values))
+}
+
+/// The values as they are stored and hashed.
+pub(crate) fn embedding_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 fn check_dimensions(dimensions: u16) -> Result<()> {

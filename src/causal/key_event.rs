@@ -1,4 +1,4 @@
-//! Events about writers: what they are called, where they stand, and how their signatures are checked.
+//! The vault's own events, most of them about writers: what they are called, where they stand, and how their signatures are checked.
 //!
 //! ```text
 //! stream                 kind                 writer         payload
@@ -7,6 +7,7 @@
 //!                                             or the vault
 //! vault:writer:WRITER    vault.equivocation   the vault      the proof
 //! vault:writers          vault.epoch          the vault      why, as text
+//! vault:intents          vault.consolidation  the vault      the name of a model, whose intents are grouped anew here
 //! ```
 
 use super::entry::EntryV1;
@@ -25,6 +26,8 @@ pub(crate) const EPOCH: &str = "vault.epoch";
 pub(crate) const EQUIVOCATION: &str = "vault.equivocation";
 pub(crate) const REVOCATION: &str = "vault.revocation";
 pub(crate) const ROTATION: &str = "vault.rotation";
+pub(crate) const INTENT_STREAM: &str = "vault:intents";
+pub(crate) const CONSOLIDATION: &str = "vault.consolidation";
 
 const WRITER_STREAM: &str = "vault:writer:";
 /// All of these streams, and hardly any other, stand from the first to before the second.

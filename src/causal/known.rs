@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::fingerprint::Fingerprint;
 use super::hash::{EntryHash, Realm};
 use super::table::entry::Link;
+use super::table::model::Model;
 use super::table::timeline::Timeline;
 
 /// Rows that are kept at most, so that a writer to a million streams does not hold a million heads.
@@ -25,6 +26,7 @@ pub(crate) struct Known {
     writers: BTreeMap<Fingerprint, KnownWriter>,
     logs: BTreeMap<Fingerprint, BTreeMap<Arc<str>, LogHead>>,
     kinds: BTreeMap<Box<str>, i64>,
+    models: BTreeMap<Box<str>, Model>,
     rows: usize,
 }
 
@@ -52,8 +54,8 @@ pub(super) struct LogHead {
 
 impl Known {
     pub(super) fn new(realm: Realm, timeline: Timeline) -> Self {
-        let (writers, logs, kinds) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { realm, timeline, is_told: None, epoch: None, writers, logs, kinds, rows: 0 }
+        let (writers, logs, kinds, models) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { realm, timeline, is_told: None, epoch: None, writers, logs, kinds, models, rows: 0 }
     }
 
     /// Whether it is worth keeping for the next transaction.
@@ -81,7 +83,7 @@ impl Known {
     pub(super) fn forget_writers(&mut self) {
         (self.is_told, self.epoch) = (None, None);
         (self.writers, self.logs) = (BTreeMap::new(), BTreeMap::new());
-        self.rows = self.kinds.len();
+        self.rows = self.kinds.len() + self.models.len();
     }
 
     pub(super) fn writer(&self, writer: &Fingerprint) -> Option<KnownWriter> {
@@ -115,5 +117,13 @@ impl Known {
     pub(super) fn learn_kind(&mut self, name: &str, row: i64) -> i64 {
         self.rows += usize::from(self.kinds.insert(name.into(), row).is_none());
         row
+    }
+
+    pub(super) fn model(&self, name: &str) -> Option<&Model> {
+        self.models.get(name)
+    }
+
+    pub(super) fn learn_model(&mut self, model: &Model) {
+        self.rows += usize::from(self.models.insert(model.name.as_str().into(), model.clone()).is_none());
     }
 }

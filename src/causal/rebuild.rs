@@ -8,27 +8,37 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::entry::{EntryV1, Scheme};
 use super::event_id;
+use super::extension::Embedding;
 use super::fingerprint::Fingerprint;
 use super::hash::{CausalDigest, EntryHash, causal_hash};
 use super::merkle::{Frontier, TreeHead};
 use super::table::entry::{Evidence, NewRow, StoredPayload};
 use super::table::head::Moved;
 use super::table::log::Log;
+use super::table::model::Model;
 use super::table::timeline::{MAIN, Timeline};
-use super::table::{edge, entry, head, kind, log, lookup, node, payload, timeline, writer};
+use super::table::{edge, embedding, entry, head, kind, log, lookup, model, node, payload, timeline, writer};
 use super::verify::{Anchor, Verifier, VerifyReport};
 use crate::backend::{Access, Backend, Sql, Transaction};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
 
 /// Rebuilds one tenant's derived data, or refuses and changes nothing.
-pub(crate) fn rebuild(db: &dyn Backend, tenant: &str, anchors: &[Anchor]) -> Result<VerifyReport> {
+///
+/// `forget` forgets what others have made of a timeline's entries and can make again.
+pub(crate) fn rebuild(
+    db: &dyn Backend,
+    tenant: &str,
+    anchors: &[Anchor],
+    forget: impl FnOnce(&dyn Transaction, u64) -> Result<()>,
+) -> Result<VerifyReport> {
     let tx = db.begin(Access::Write)?;
-    for table in [timeline::TABLE, writer::TABLE, kind::TABLE, payload::TABLE] {
+    for table in [timeline::TABLE, writer::TABLE, kind::TABLE, payload::TABLE, model::TABLE] {
         tx.reindex(table.name)?;
     }
     lookup::forget(&*tx)?;
     if let Some(number) = timeline::by_rows(&*tx, tenant, MAIN)?.pop() {
+        forget(&*tx, number)?;
         Rebuild::open(&*tx, tenant, number)?.run(anchors)?;
     }
     let report = Verifier::new(db, tenant).anchors(anchors).run_in(&*tx)?;
@@ -56,6 +66,7 @@ struct Rebuild<'t> {
     /// The logs by stream, row of the writer, and epoch.
     logs: BTreeMap<(String, i64, u32), Log>,
     kinds: HashMap<String, i64>,
+    models: Vec<Model>,
     /// The newest entry of each log so far.
     last: HashMap<i64, u64>,
     /// Of the entries that are somebody's parents: id and causal digest.
@@ -74,6 +85,7 @@ impl<'t> Rebuild<'t> {
             writers: HashMap::new(),
             logs: BTreeMap::new(),
             kinds: kind::all(tx)?.into_iter().map(|(id, kind)| (kind, id)).collect(),
+            models: Vec::new(),
             last: HashMap::new(),
             parents: HashMap::new(),
             tree: Frontier::new(),
@@ -99,6 +111,7 @@ impl<'t> Rebuild<'t> {
         prefixes.iter().try_for_each(|(id, digest)| payload::reindex(self.tx, *id, digest))?;
         entry::move_out(self.tx, self.ids.0, self.ids.1)?;
         self.find_logs()?;
+        model::clear(self.tx, self.timeline)?;
         edge::clear(self.tx, self.ids.0, self.ids.1)?;
         let (tx, (from, to)) = (self.tx, self.ids);
         entry::moved(tx, from, to, |evidence| self.put_back(&evidence))?;
@@ -191,6 +204,9 @@ impl<'t> Rebuild<'t> {
                 kind
             }
         };
+        if let Some(said) = stored.extensions.embedding() {
+            embedding::set_model(self.tx, id, self.model(&said)?)?;
+        }
         let payload = match payload {
             Some(bytes) => StoredPayload::Inline(bytes.to_vec()),
             None if stored.scheme == Scheme::None => StoredPayload::None,
@@ -216,6 +232,17 @@ impl<'t> Rebuild<'t> {
                 payload,
             },
         )
+    }
+
+    /// The number of the model that an entry names, which gets one where it is named first.
+    fn model(&mut self, said: &Embedding<'_>) -> Result<i64> {
+        if let Some(model) = self.models.iter().find(|model| model.is(self.timeline, said)) {
+            return Ok(model.id);
+        }
+        let (timeline, dimensions) = (self.timeline, u64::from(said.dimensions));
+        let id = model::create(self.tx, timeline, said.model, dimensions)?;
+        self.models.push(Model { id, timeline, name: said.model.to_owned(), dimensions });
+        Ok(id)
     }
 
     /// Stores the newest entry of each log; those of other timelines' logs as they were.

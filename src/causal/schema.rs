@@ -101,6 +101,11 @@ pub(crate) fn ensure_table(db: &dyn Backend, table: &Table) -> Result<()> {
     inspect(db, table)
 }
 
+/// Whether a table that stands for itself was created.
+pub(crate) fn is_present<S: Sql + ?Sized>(sql: &S, table: &Table) -> Result<bool> {
+    exists(sql, table)
+}
+
 fn create(db: &dyn Backend, body: impl FnOnce(&dyn Transaction) -> Result<()>) -> Result<()> {
     let tx = db.begin(Access::Write)?;
     body(&*tx)?;

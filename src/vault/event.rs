@@ -6,8 +6,11 @@ use uuid::Uuid;
 use super::codec;
 use super::header::EventId;
 use crate::causal::draft::Draft;
+use crate::causal::extension::embedding_bytes;
+use crate::causal::hash;
 use crate::causal::key_event::RESERVED;
 use crate::causal::{EntryHash, EventRef, Extension};
+use crate::intent::UnitVector;
 use crate::words::{Result, StoreError};
 
 /// An event to be committed: its kind and payload, and what it is about.
@@ -36,6 +39,7 @@ pub struct Event {
     parents: Vec<EventRef>,
     extensions: Vec<Extension>,
     attachments: Vec<Vec<u8>>,
+    embedding: Option<(String, Vec<f32>)>,
     expected_seq: Option<u64>,
     /// Whether it may be of a kind that is the vault's own.
     is_the_vaults: bool,
@@ -77,6 +81,7 @@ impl Event {
             parents: Vec::new(),
             extensions: Vec::new(),
             attachments: Vec::new(),
+            embedding: None,
             expected_seq: None,
             is_the_vaults: false,
         }
@@ -230,7 +235,30 @@ impl Event {
         self
     }
 
-    /// The bytes of its payload and attachments: what it counts towards the 16 MiB of a batch or transaction.
+    /// What a model makes of it: 1 to 4,096 finite values that are not all zero, as many for every event of the model. By its
+    /// embedding the vault finds the event's [intent](crate::EventHeader::intent), and the events that are
+    /// [similar](crate::Vault::similar).
+    ///
+    /// The values are stored as they are, beside the entry, whose hash covers their digest.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let alice = vault.named_writer("alice")?;
+    /// let note = alice.commit(Event::raw("note", "hi").stream("conv:demo").embedding("minilm", &[0.6, 0.8]))?;
+    /// assert_eq!(vault.embedding(&note)?, Some(("minilm".into(), vec![0.6, 0.8])));
+    ///
+    /// let longer = Event::raw("note", "ho").stream("conv:demo").embedding("minilm", &[0.6, 0.8, 0.0]);
+    /// assert!(alice.commit(longer).unwrap_err().to_string().contains("it has 3 dimensions"));
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn embedding(mut self, model: impl Into<String>, values: &[f32]) -> Self {
+        self.embedding = Some((model.into(), values.to_vec()));
+        self
+    }
+
+    /// The bytes of its payload, attachments and embedding: what it counts towards the 16 MiB of a batch or transaction.
     ///
     /// ```
     /// use causal_vault::Event;
@@ -238,7 +266,8 @@ impl Event {
     /// assert_eq!(Event::raw("note", "four").attach("a file").bytes(), 10);
     /// ```
     pub fn bytes(&self) -> usize {
-        self.payload.len() + self.attachments.iter().map(Vec::len).sum::<usize>()
+        let embedding = self.embedding.as_ref().map_or(0, |(_, values)| size_of_val(values.as_slice()));
+        self.payload.len() + self.attachments.iter().map(Vec::len).sum::<usize>() + embedding
     }
 
     /// An extension of the format; one given before with the same tag is replaced.
@@ -249,7 +278,7 @@ impl Event {
     }
 
     /// Checks it against the limits and hashes its payload.
-    pub(crate) fn draft(self, limit: usize) -> Result<Draft<'static>> {
+    pub(crate) fn draft(mut self, limit: usize) -> Result<Draft<'static>> {
         let Some(stream) = self.stream else {
             return Err(StoreError::Invalid {
                 what: "event",
@@ -263,6 +292,8 @@ impl Event {
                 reason: "kinds that begin with \"vault.\" are the vault's own; choose another",
             });
         }
+        let embedding = self.embedding.take().map(|(model, values)| encode_embedding(model, &values)).transpose()?;
+        self.extensions.extend(embedding.iter().map(|(said, _, _)| said.clone()));
         let mut draft = Draft::new(stream, self.kind, self.payload, limit)?
             .identified(self.id)
             .with_parents(self.parents)?
@@ -271,6 +302,16 @@ impl Event {
             draft.ts_ms = timestamp;
         }
         draft.expected_seq = self.expected_seq;
+        draft.embedding = embedding.map(|(_, model, bytes)| (model, bytes));
         self.attachments.into_iter().try_fold(draft, |draft, bytes| draft.attach(bytes, limit))
     }
+}
+
+/// What an entry says of an embedding, its model, and its values as they are stored.
+fn encode_embedding(model: String, values: &[f32]) -> Result<(Extension, String, Vec<u8>)> {
+    UnitVector::new(values)?;
+    let bytes = embedding_bytes(values);
+    let dimensions = u16::try_from(values.len()).expect("a checked embedding has at most 4,096 values");
+    let digest = hash::embedding(&bytes);
+    Ok((Extension::Embedding { model: model.clone(), dimensions, digest }, model, bytes))
 }

@@ -18,6 +18,8 @@ pub enum ChainRule {
     Column,
     /// The stored edges are the parents that the entry bytes name.
     Edge,
+    /// The values of the entry's embedding are there, and are those that its bytes have the digest of.
+    Embedding,
     /// The entry bytes decode, and encode to themselves.
     Encoding,
     /// The entry hash is the hash of the entry bytes.
@@ -64,6 +66,7 @@ impl fmt::Display for ChainRule {
             Self::CausalDigest => "causal digest",
             Self::Column => "column",
             Self::Edge => "edge",
+            Self::Embedding => "embedding",
             Self::Encoding => "encoding",
             Self::EntryHash => "entry hash",
             Self::Epoch => "epoch",

@@ -47,7 +47,10 @@ fn a_cut_tail_is_noticed_by_the_stored_head_or_by_an_anchor() {
         Attack {
             name: "empty the timeline and put the head right",
             edit: |conn| {
-                sql(conn, "DELETE FROM vault_entry WHERE id < (1<<41); DELETE FROM vault_edge");
+                sql(
+                    conn,
+                    "DELETE FROM vault_entry WHERE id < (1<<41); DELETE FROM vault_edge; DELETE FROM vault_embedding",
+                );
                 settle(conn, &[]);
             },
             caught: OnlyAnchored(TailVerdict::Truncated { anchored: 12, found: 0 }),

@@ -57,6 +57,7 @@ pub(super) fn rewrite(
         let before = parents.iter().map(|(_, parent)| parent.lamport).chain(last.map(|last| last.lamport)).max();
         entry.lamport = before.unwrap_or(0) + 1;
         if let Fate::Drop = edit(row.id - TIMELINE, &mut entry, &mut payload) {
+            conn.execute("DELETE FROM vault_embedding WHERE id = ?", [row.id]).unwrap();
             continue;
         }
         if let Some(payload) = &payload {
@@ -73,6 +74,7 @@ pub(super) fn rewrite(
         };
         leaves.push(*hash.as_bytes());
         let id = TIMELINE + count(&leaves);
+        conn.execute("UPDATE vault_embedding SET id = ? WHERE id = ?", [id, row.id]).unwrap();
         conn.execute(
             "INSERT INTO vault_entry VALUES (?, ?, ?, 0, ?, (SELECT id FROM vault_kind WHERE kind = ?), ?, ?, ?, ?, ?, ?, ?)",
             params![

@@ -127,7 +127,8 @@ fn a_signed_log_that_was_cut_at_a_signature_is_noticed_by_an_anchor_alone() {
             sql(
                 conn,
                 "DELETE FROM vault_entry WHERE id > (1<<40)+6 AND id < (1<<41); \
-                 DELETE FROM vault_edge WHERE child > (1<<40)+6 AND child < (1<<41)",
+                 DELETE FROM vault_edge WHERE child > (1<<40)+6 AND child < (1<<41); \
+                 DELETE FROM vault_embedding",
             );
             super::forger::settle(conn, &super::forger::leaves(conn));
         },

@@ -5,6 +5,7 @@
 
 mod bitflips;
 mod chain;
+mod embeddings;
 mod entries;
 mod forger;
 mod identities;
@@ -105,6 +106,7 @@ const REBUILT: &[&str] = &[
     "add an edge",
     "add an edge to an entry that is not there",
     "forget a log's row",
+    "forget a model",
     "give an entry another entry's shared payload",
     "give an entry two payloads",
     "give one entry's edge to another",
@@ -113,14 +115,18 @@ const REBUILT: &[&str] = &[
     "move a log to another stream",
     "move a log to another tenant",
     "move a log to another writer",
+    "move a model to another tenant",
     "move an entry to the end of another log",
     "redirect an edge",
     "remove an edge",
+    "rename a model",
     "the Lamport time",
     "the causal digest",
+    "the dimensions of a model",
     "the hash",
     "the key of an event id",
     "the kind of an entry",
+    "the model of an embedding",
     "the name of a kind",
     "the number of an entry",
     "the stored tree head's peaks",

@@ -7,11 +7,13 @@ use super::bitflips::{Outcome, outcome, read};
 use super::scene::{Copy, scene};
 use crate::suite::{Dice, suite};
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 11] = [
     "vault_edge",
+    "vault_embedding",
     "vault_entry",
     "vault_kind",
     "vault_log",
+    "vault_model",
     "vault_payload",
     "vault_realm",
     "vault_head",

@@ -25,7 +25,7 @@ pub(super) struct Copy {
 /// ```text
 /// 1 2 3 4   ledger, alice (named); 2 and 3 hold payloads of the same length
 /// 5 6 7     ledger, key 7, every entry signed; 5 follows 1, 6 follows 2 and 5
-/// 8 9 10    chat, key 8, signed at the end of the batch
+/// 8 9 10    chat, key 8, signed at the end of the batch, each with an embedding
 /// 11 12     ledger, alice: payloads too large to stand in the row
 /// ```
 pub(super) fn scene() -> &'static Scene {
@@ -51,7 +51,8 @@ pub(super) fn write_story(vault: &Vault) -> Anchor {
     signed.commit(event("seen again").parent(&paid[1]).parent(&first)).unwrap();
     signed.commit(event("done")).unwrap();
     let batch = vault.writer(SigningKey::from_bytes(&[8; 32])).unwrap().signing_last();
-    batch.commit_batch((0..3).map(|n| Event::raw("chat.say", vec![n]).stream("chat"))).unwrap();
+    let say = |n: u8| Event::raw("chat.say", vec![n]).stream("chat").embedding("plane", &[1.0, f32::from(n)]);
+    batch.commit_batch((0..3).map(say)).unwrap();
     for byte in [b'a', b'b'] {
         alice.commit(Event::raw("ledger.scan", vec![byte; 5000]).stream("ledger")).unwrap();
     }

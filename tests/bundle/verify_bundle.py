@@ -186,7 +186,7 @@ class Entry:
         need(self.scheme <= 2 and self.len <= PAYLOAD, "a payload that cannot be")
         need(self.scheme or (self.len == 0 and self.digest == bytes(32)), "no payload, and yet a digest of one")
         need(r.left() <= 256 << 10, "extensions that are too long")
-        last = -1
+        last, self.embedding = -1, None
         for _ in range(r.num(2)):
             tag, size = r.num(2), r.num(4)
             need(tag > last and size <= 64 << 10, "extensions that are out of order, or too long")
@@ -196,7 +196,9 @@ class Entry:
 
     def extension(self, tag, r):
         if tag == 1:
-            r.name(), need(1 <= r.num(2) <= 4096, "dimensions"), r.take(32)
+            r.name()
+            self.embedding = r.num(2), r.take(32)
+            need(1 <= self.embedding[0] <= 4096, "dimensions")
         elif tag == 2:
             [r.name() for _ in range(r.num(2))]
         elif tag == 6:
@@ -357,7 +359,8 @@ class Bundle:
 
     def entry(self, r):
         position, children, signature = r.num(8), r.num(4), r.take(64) if r.flag() else None
-        raw, places, path, form = r.take(r.num(4)), [r.num(8) for _ in range(r.num(1))], r.hashes(), r.num(1)
+        raw, places, path = r.take(r.num(4)), [r.num(8) for _ in range(r.num(1))], r.hashes()
+        values, form = r.take(r.num(4)), r.num(1)
         inline = r.take(r.left())
         in_order = self.last < position <= self.up_to and (self.sparse or position == self.last + 1)
         need(in_order, "a position out of order")
@@ -368,6 +371,8 @@ class Bundle:
         key = self.writers[e.writer].key(e.epoch)
         need(not signature or signed(key, e, entry_hash, signature), "a signature that does not hold")
         self.check_payload(form, inline, e)
+        dimensions, digest = e.embedding or (0, None)
+        need(len(values) == 4 * dimensions and (not digest or dk("embedding", values) == digest), "another embedding than the entry's")
         if not self.sparse and self.after == 0:
             self.check_standing(position, raw, e, signature, places)
         lamport, known = self.check_parents(position, places, e)

@@ -52,6 +52,9 @@ fn fill(vault: &Vault) -> Result<(), StoreError> {
     let mint = alice.commit(mint)?;
     let thanks = carol.commit(Event::new("ledger.thanks", "received")?.stream("ledger").parent(&mint).timestamp(2))?;
     bob.commit_batch((0..5).map(|n| Event::raw("tick", [n]).stream("clock").timestamp(i64::from(n))))?;
+    bob.commit_batch((0..3).map(|n: i16| {
+        Event::raw("thought", "hm").stream("mind").timestamp(i64::from(n)).embedding("plane", &[1.0, f32::from(n)])
+    }))?;
     vault.checkpoint(&log(vault))?;
     let (writer, once) = named_twice(vault);
     writer.commit(once)?;

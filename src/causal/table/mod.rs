@@ -12,6 +12,8 @@
 //! vault_node       the roots of complete tiles of the Merkle tree, for proofs
 //! vault_lookup     where something with a bare hash may stand, for those who look
 //! vault_payload    payloads too large to stand in the entry's row, once for each digest and tenant
+//! vault_model      the models whose embeddings a tenant's events carry
+//! vault_embedding  the values of the entries' embeddings
 //! ```
 //!
 //! Beside them stand the two tables of agent-store, where it left some.
@@ -19,11 +21,13 @@
 pub(crate) mod agent_store;
 pub(crate) mod chain;
 pub(crate) mod edge;
+pub(crate) mod embedding;
 pub(crate) mod entry;
 pub(crate) mod head;
 pub(crate) mod kind;
 pub(crate) mod log;
 pub(crate) mod lookup;
+pub(crate) mod model;
 pub(crate) mod node;
 pub(crate) mod payload;
 pub(crate) mod realm;
@@ -40,7 +44,7 @@ pub(crate) struct Table {
 }
 
 /// Every table that entries are stored in.
-pub(crate) const TABLES: [&Table; 9] = [
+pub(crate) const TABLES: [&Table; 11] = [
     &realm::TABLE,
     &timeline::TABLE,
     &writer::TABLE,
@@ -50,6 +54,8 @@ pub(crate) const TABLES: [&Table; 9] = [
     &entry::TABLE,
     &edge::TABLE,
     &payload::TABLE,
+    &model::TABLE,
+    &embedding::TABLE,
 ];
 
 /// A counter as the engines store it; limits keep every counter below 2^63.

@@ -13,6 +13,7 @@
 //! ```
 
 mod chunk;
+mod contents;
 mod crew;
 mod indexes;
 mod logs;

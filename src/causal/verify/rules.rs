@@ -20,7 +20,8 @@ use crate::causal::hash::{EntryHash, PayloadDigest, Realm, causal_hash};
 use crate::causal::key_event::purpose;
 use crate::causal::signer::verify_signature;
 use crate::causal::table::entry::{Link, Row, StoredPayload};
-use crate::causal::table::{edge, entry, kind, log, payload, prefix, realm, writer};
+use crate::causal::table::model::Model;
+use crate::causal::table::{edge, embedding, entry, kind, log, model, payload, prefix, realm, writer};
 use crate::causal::writer::{Identity, Proof};
 use crate::words::{ChainRule, Result, StoreError};
 
@@ -33,6 +34,7 @@ pub(super) struct Rules<'t> {
     realm: Realm,
     brief: &'t Brief<'t>,
     kinds: BTreeMap<i64, String>,
+    models: BTreeMap<i64, Model>,
     standings: Standings<'t>,
     logs: BTreeMap<i64, Log>,
 }
@@ -86,8 +88,9 @@ fn broken(row: &Row<'_>, rule: ChainRule, found: impl ToString, expected: impl T
 impl<'t> Rules<'t> {
     pub(super) fn open(tx: &'t dyn Transaction, brief: &'t Brief<'t>) -> Result<Self> {
         let (realm, kinds) = (realm::read(tx)?, kind::all(tx)?.into_iter().collect());
+        let models = model::all(tx)?.into_iter().map(|model| (model.id, model)).collect();
         let standings = Standings::open(tx, realm, brief.tenant)?;
-        Ok(Self { tx, realm, brief, kinds, standings, logs: BTreeMap::new() })
+        Ok(Self { tx, realm, brief, kinds, models, standings, logs: BTreeMap::new() })
     }
 
     pub(super) fn brief(&self) -> &'t Brief<'t> {
@@ -139,6 +142,9 @@ impl<'t> Rules<'t> {
         };
         let mut expected = Expected::default();
         let run = self.check_entry(row, &stored, &mut expected.edges)?.unwrap_or_else(Run::broken);
+        if stored.extensions.embedding().is_some() {
+            expected.embeddings.add(&self.brief.hasher, row.id);
+        }
         if row.id <= self.brief.looked_up {
             expected.lookup.add(&self.brief.hasher, (prefix(row.hash.as_bytes()), row.id));
             if matches!(row.payload, StoredPayload::Inline(_)) {
@@ -199,6 +205,20 @@ impl<'t> Rules<'t> {
 
         if let Err(broken) = check_payload(self.tx, row, stored)? {
             return Ok(Err(broken));
+        }
+        if let Some(said) = stored.extensions.embedding() {
+            let found = embedding::by_id(self.tx, row.id, |stored| Ok((stored.model, said.is_of(stored.bytes))))?;
+            let Some((model, is_said)) = found else {
+                return Ok(Err(broken(
+                    row,
+                    ChainRule::Embedding,
+                    "no embedding",
+                    "the values that it has the digest of",
+                )));
+            };
+            ensure!(row, Embedding, is_said, "an embedding of other values", "the values that it has the digest of");
+            let is_named = self.models.get(&model).is_some_and(|model| model.is(log.timeline, &said));
+            ensure!(row, Column, is_named, format!("an embedding of model {model}"), format!("{said:?}"));
         }
         if self.brief.is_incremental() && row.id > self.brief.since {
             if let Err(broken) = check_shared_payload(self.tx, row)? {

@@ -158,6 +158,7 @@ impl<'h> Checker<'h> {
         let hash = EntryHash::of(entry.bytes);
         self.check_signature(entry, &stored, &hash)?;
         self.check_payload(entry, &stored)?;
+        self.check_embedding(entry, &stored)?;
         if let Some(digest) = self.unnamed.take() {
             let names = entry.payload == Payload::Before && stored.payload_digest == digest;
             ensure!(self, Payload, names, format!("payload {digest} before it"), "a payload that it names");

@@ -16,7 +16,7 @@ use crate::causal::authority::{Authority, Scope};
 use crate::causal::merkle::Frontier;
 use crate::causal::table::entry::{Row, StoredPayload};
 use crate::causal::table::timeline::{self, MAIN, Timeline};
-use crate::causal::table::{edge, entry, log, node, payload, writer};
+use crate::causal::table::{edge, embedding, entry, log, node, payload, writer};
 use crate::causal::{TreeHead, path};
 use crate::vault::{Filter, Vault, read_payload, visit_logs};
 use crate::words::{Result, StoreError};
@@ -236,6 +236,10 @@ impl<W: Write> Exporter<'_, W> {
                 node::read(self.tx, self.timeline, level, from, to)
             })?,
         };
+        let embedding = match stored.extensions.embedding() {
+            Some(_) => embedding::by_id(self.tx, row.id, |stored| Ok(stored.bytes.to_vec()))?.unwrap_or_default(),
+            None => Vec::new(),
+        };
         let entry = Entry {
             position,
             children: u32::try_from(children).unwrap_or(u32::MAX),
@@ -243,6 +247,7 @@ impl<W: Write> Exporter<'_, W> {
             bytes: row.bytes,
             parents: parents.iter().map(|link| entry::position(link.id)).collect(),
             path,
+            embedding: &embedding,
             payload,
         };
         self.checker.at = self.sink.bytes();

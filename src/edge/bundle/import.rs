@@ -218,6 +218,7 @@ impl Receive for Taker<'_, '_> {
             identity,
             parents: &entry.parents,
             payload,
+            embedding: Some(entry.embedding),
         })?;
         stored.map_err(|broken| as_bundled(checker.at, broken))
     }

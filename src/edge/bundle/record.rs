@@ -31,6 +31,8 @@ pub(super) struct Entry<'a> {
     pub(super) parents: SmallVec<[u64; 4]>,
     /// The way to the root, where the bundle leaves out positions.
     pub(super) path: Vec<[u8; 32]>,
+    /// The values of its embedding; none where it has none.
+    pub(super) embedding: &'a [u8],
     pub(super) payload: Payload<'a>,
 }
 
@@ -59,7 +61,7 @@ impl<'a> Record<'a> {
 
 impl<'a> Entry<'a> {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(256 + self.bytes.len() + self.path.len() * 32);
+        let mut body = Vec::with_capacity(256 + self.bytes.len() + self.path.len() * 32 + self.embedding.len());
         body.extend_from_slice(&self.position.to_be_bytes());
         body.extend_from_slice(&self.children.to_be_bytes());
         body.push(u8::from(self.signature.is_some()));
@@ -69,6 +71,8 @@ impl<'a> Entry<'a> {
         body.push(u8::try_from(self.parents.len()).unwrap_or(u8::MAX));
         self.parents.iter().for_each(|parent| body.extend_from_slice(&parent.to_be_bytes()));
         put_hashes(&mut body, &self.path);
+        body.extend_from_slice(&u32::try_from(self.embedding.len()).unwrap_or(u32::MAX).to_be_bytes());
+        body.extend_from_slice(self.embedding);
         match self.payload {
             Payload::None => body.push(0),
             Payload::Inline(bytes) => {
@@ -92,6 +96,8 @@ impl<'a> Entry<'a> {
         }
         let parents = (0..count).map(|_| reader.u64()).collect::<Result<_>>()?;
         let path = hashes(&mut reader)?;
+        let len = usize::try_from(reader.u32()?).unwrap_or(usize::MAX);
+        let embedding = reader.take(len)?;
         let payload = match (reader.u8()?, reader.rest()) {
             (0, []) => Payload::None,
             (1, bytes) => Payload::Inline(bytes),
@@ -100,7 +106,7 @@ impl<'a> Entry<'a> {
                 return Err(reader.invalid(format!("its payload has form {form} and {} bytes", rest.len())));
             }
         };
-        Ok(Self { position, children, signature, bytes, parents, path, payload })
+        Ok(Self { position, children, signature, bytes, parents, path, embedding, payload })
     }
 }
 

@@ -49,6 +49,15 @@ impl Checker<'_> {
         Ok(())
     }
 
+    pub(super) fn check_embedding(&self, entry: &Entry<'_>, stored: &EntryV1<'_>) -> Result<()> {
+        let found = format!("{} bytes of an embedding", entry.embedding.len());
+        match stored.extensions.embedding() {
+            Some(said) => ensure!(self, Embedding, said.is_of(entry.embedding), found, format!("{said:?}")),
+            None => ensure!(self, Embedding, entry.embedding.is_empty(), found, "none"),
+        }
+        Ok(())
+    }
+
     pub(super) fn check_payload(&self, entry: &Entry<'_>, stored: &EntryV1<'_>) -> Result<()> {
         let (expected, len) = (stored.payload_digest, stored.payload_len);
         match (entry.payload, stored.scheme) {

@@ -118,7 +118,10 @@ pub(super) fn fields(body: &[u8]) -> Vec<(&'static str, usize, usize)> {
     field("parents count", 1);
     let begin = field("parents", 8 * usize::from(body[end]));
     field("path count", 1);
-    field("path", 32 * usize::from(body[begin]));
+    let begin = field("path", 32 * usize::from(body[begin]));
+    let len = u32::from_be_bytes(body[begin..begin + 4].try_into().unwrap()) as usize;
+    field("embedding length", 4);
+    field("embedding", len);
     let end = field("payload form", 1);
     field("payload", body.len() - end);
     fields

@@ -87,7 +87,7 @@ fn bundle(writers: &[Vec<u8>], entries: &[Made]) -> Vec<u8> {
         body.extend(&entry.bytes);
         body.push(u8::try_from(entry.parents.len()).unwrap());
         body.extend(entry.parents.iter().flat_map(|parent| parent.to_be_bytes()));
-        body.extend([0, 1]);
+        body.extend([0, 0, 0, 0, 0, 1]);
         body.extend(&entry.payload);
         records.push((ENTRY, body));
     }

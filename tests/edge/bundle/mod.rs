@@ -56,7 +56,8 @@ pub(super) fn scene(vault: &Vault) {
     let first = commit(&alice, note("hello"));
     let second = commit(&bob, note(vec![b'x'; 2000]).parent(&first).touches(["file:a"]));
     let attached = commit(&alice, Event::raw("film", "").stream("films").attach(vec![b'f'; 90]).attach("small"));
-    let batch = ["a", "b", "c"].map(|text| Event::raw("step", text).stream("conv:demo").parent(&first));
+    let step = |text: &str| Event::raw("step", text).stream("conv:demo").parent(&first).embedding("plane", &[0.5, 1.0]);
+    let batch = ["a", "b", "c"].map(step);
     carol.commit_batch(batch).unwrap();
     commit(&bob, Event::raw("film", vec![b'x'; 2000]).stream("films").parent(&attached).parent(&second));
     vault.checkpoint(&log_key(vault)).unwrap();

@@ -46,7 +46,8 @@ fn a_newer_format_is_refused_by_name_and_the_file_is_left_as_it_is() {
 
 #[test]
 fn a_vault_that_lacks_a_table_is_refused_by_the_tables_name_and_nothing_is_created() {
-    const TABLES: [&str; 8] = ["realm", "timeline", "writer", "log", "kind", "entry", "edge", "payload"];
+    const TABLES: [&str; 10] =
+        ["realm", "timeline", "writer", "log", "kind", "entry", "edge", "payload", "model", "embedding"];
     for table in TABLES {
         let folder = tempdir().unwrap();
         let path = folder.path().join("agents.vault");
