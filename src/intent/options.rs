@@ -158,7 +158,7 @@ impl IntentOptions {
         self.dimension
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         check_name("tenant", &self.tenant)?;
         check_name("model", &self.model)?;
         check_dimension(self.dimension)?;

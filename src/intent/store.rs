@@ -151,6 +151,19 @@ impl IntentStore {
         engine.intents.get(row as usize).map(|intent| intent.id)
     }
 
+    /// The intent that each cell belongs to now, by the numbers of the cells.
+    pub(crate) fn homes(&self) -> Vec<IntentId> {
+        self.homes_from(0)
+    }
+
+    /// Those of the cells from a number on.
+    pub(crate) fn homes_from(&self, first: usize) -> Vec<IntentId> {
+        let engine = self.engine.read();
+        let numbers = (0..).take(engine.folded.len()).skip(first).map(CellId);
+        let home = |cell| engine.cell(cell).and_then(|cell| engine.intents.get(cell.intent as usize));
+        numbers.map(|cell| home(cell).map_or(IntentId::from_bytes([0; 32]), |intent| intent.id)).collect()
+    }
+
     /// The intents there are now, the oldest first.
     ///
     /// ```

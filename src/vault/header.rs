@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::causal::{CausalDigest, EntryHash, EventRef, Extension, Fingerprint, PayloadDigest, TreeHead};
+use crate::intent::IntentId;
 
 /// The identity of an event: a UUID, and the key under which a retry finds it.
 ///
@@ -188,6 +189,9 @@ pub struct EventHeader {
     pub payload_len: u64,
     /// Its extensions.
     pub extensions: Vec<Extension>,
+    /// The intent that its embedding was put under when it was assigned; `None` where it has no embedding, or is still to be
+    /// assigned. What became of that intent since [`Vault::resolve_intent`](crate::Vault::resolve_intent) tells.
+    pub intent: Option<IntentId>,
 }
 
 impl EventHeader {
@@ -210,6 +214,24 @@ impl EventHeader {
                 _ => None,
             })
             .unwrap_or(MESSAGE_PACK)
+    }
+
+    /// The model of its embedding, if it has one.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let event = Event::raw("note", "hi").stream("conv:demo").embedding("minilm", &[0.6, 0.8]);
+    /// let note = vault.named_writer("alice")?.commit(event)?;
+    /// assert_eq!(vault.get(&note)?.header.model(), Some("minilm"));
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn model(&self) -> Option<&str> {
+        self.extensions.iter().find_map(|extension| match extension {
+            Extension::Embedding { model, .. } => Some(model.as_str()),
+            _ => None,
+        })
     }
 }
 

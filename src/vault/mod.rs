@@ -21,6 +21,7 @@ mod outcome;
 mod prove;
 mod read;
 mod rebuild;
+mod recall;
 mod receipt;
 mod record;
 mod signature;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -11,6 +11,7 @@ use super::bell::Bells;
 use super::builder::VaultBuilder;
 use super::group::Group;
 use super::outcome::Health;
+use super::recall::Recall;
 use crate::backend::Backend;
 use crate::causal::known::Known;
 use crate::causal::merkle::Frontier;
@@ -50,6 +51,7 @@ struct Shared {
     bells: Bells,
     known: Mutex<Option<Known>>,
     group: Group,
+    recall: Recall,
 }
 
 /// What the handles of all tenants share.
@@ -59,6 +61,7 @@ struct Store {
     settings: Settings,
     catalogue: Catalogue,
     health: Health,
+    recall_tables: OnceLock<()>,
     tenants: Mutex<HashMap<Arc<str>, Arc<Shared>>>,
 }
 
@@ -127,6 +130,7 @@ impl Vault {
             settings,
             catalogue: Catalogue::default(),
             health: Health::default(),
+            recall_tables: OnceLock::new(),
             tenants: Mutex::default(),
         };
         Self::handle(Arc::new(store), tenant)
@@ -266,18 +270,42 @@ impl Vault {
         &self.shared.group
     }
 
+    pub(super) fn recall(&self) -> &Recall {
+        &self.shared.recall
+    }
+
+    /// Whether what assigning needs is known to be there.
+    pub(super) fn recall_tables(&self) -> &OnceLock<()> {
+        &self.store.recall_tables
+    }
+
     pub(super) fn health(&self) -> &Health {
         &self.store.health
     }
 
     /// Forgets what was kept in memory of every tenant.
     pub(super) fn forget(&self) {
-        self.store.tenants.lock().values().for_each(|shared| *shared.known.lock() = None);
+        for shared in self.store.tenants.lock().values() {
+            *shared.known.lock() = None;
+            shared.recall.reset();
+        }
     }
 
     /// What the last transaction left for the next; without it, that one reads again.
     pub(super) fn known(&self) -> &Mutex<Option<Known>> {
         &self.shared.known
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if std::thread::panicking() || self.health.check().is_err() {
+            return;
+        }
+        for (tenant, shared) in self.tenants.get_mut() {
+            // What cannot be stored is found again by whoever needs it.
+            let _ = shared.recall.store(&*self.db, tenant);
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Building anew what follows from the entries.
 
 use super::open::Vault;
+use super::recall;
 use crate::causal::{Anchor, VerifyReport, rebuild};
 use crate::words::Result;
 
 impl Vault {
     /// Builds anew, in one transaction, what [`verify`](Self::verify) found [wrong](VerifyReport::derived) and follows
-    /// from the entries' bytes: columns, edges, indexes, tree nodes, the look-up by hash. Then it verifies everything,
+    /// from the entries' bytes: columns, edges, indexes, tree nodes, the look-up by hash. Intents are forgotten, and found
+    /// anew from the embeddings. Then it verifies everything,
     /// against these anchors as well, and commits only what is intact.
     ///
     /// The bytes of entries, their order, signatures, payloads, keys and names are not changed; where one of these is
@@ -34,7 +36,7 @@ impl Vault {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn rebuild(&self, anchors: &[Anchor]) -> Result<VerifyReport> {
-        let outcome = rebuild::rebuild(self.db(), self.tenant(), anchors);
+        let outcome = rebuild::rebuild(self.db(), self.tenant(), anchors, |tx, timeline| recall::forget(tx, timeline));
         self.forget();
         outcome
     }

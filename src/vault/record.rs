@@ -7,10 +7,12 @@ use serde::de::DeserializeOwned;
 
 use super::codec;
 use super::header::{EventHeader, MESSAGE_PACK, Position};
+use super::recall;
 use crate::backend::Sql;
 use crate::causal::table::entry::{Row, StoredPayload};
 use crate::causal::table::{entry, payload, writer};
 use crate::causal::{EventRef, Fingerprint, Scheme};
+use crate::intent::IntentId;
 use crate::words::{Result, StoreError};
 
 /// An event as it stands in the vault.
@@ -67,6 +69,8 @@ impl From<&StoredEvent> for EventRef {
 pub(super) struct Names {
     strings: HashMap<Box<str>, Arc<str>>,
     writers: HashMap<Fingerprint, Arc<str>>,
+    /// Whether events were assigned to intents at all, once that was asked.
+    has_intents: Option<bool>,
 }
 
 impl Names {
@@ -88,6 +92,7 @@ impl Names {
             payload_digest: stored.payload_digest,
             payload_len: stored.payload_len,
             extensions: stored.extensions.iter().collect(),
+            intent: self.intent(sql, row.id, stored.extensions.embedding().is_some())?,
             parents: stored.parents,
         })
     }
@@ -96,6 +101,17 @@ impl Names {
         let header = self.header(sql, row)?;
         let payload = read_payload(sql, row, row.decode()?.scheme)?;
         Ok(StoredEvent { header, payload })
+    }
+
+    fn intent<S: Sql + ?Sized>(&mut self, sql: &S, id: u64, is_embedded: bool) -> Result<Option<IntentId>> {
+        if !is_embedded {
+            return Ok(None);
+        }
+        let has_intents = match self.has_intents {
+            Some(has_intents) => has_intents,
+            None => *self.has_intents.insert(recall::is_there(sql)?),
+        };
+        if has_intents { recall::label_of(sql, id) } else { Ok(None) }
     }
 
     fn share(&mut self, name: &str) -> Arc<str> {

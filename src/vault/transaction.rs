@@ -45,8 +45,18 @@ pub struct VaultTransaction<'t> {
 struct Committed {
     headers: Vec<EventHeader>,
     appended: Vec<(Uuid, EntryHash)>,
+    embedded: usize,
     payloads: usize,
     bytes: usize,
+}
+
+/// When the events of a transaction are assigned to intents.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Assign {
+    /// Within it: they are single commits.
+    Now,
+    /// When somebody asks.
+    Later,
 }
 
 /// What is to be announced once a transaction is committed.
@@ -85,7 +95,7 @@ impl Vault {
         &self,
         body: impl FnOnce(&VaultTransaction<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let (value, news) = self.store_events(Access::Write, body)?;
+        let (value, news) = self.store_events(Access::Write, Assign::Later, body)?;
         self.bells().ring(&news.headers, news.head);
         Ok(value)
     }
@@ -94,6 +104,7 @@ impl Vault {
     pub(super) fn store_events<T, E: From<StoreError>>(
         &self,
         access: Access,
+        assign: Assign,
         body: impl FnOnce(&VaultTransaction<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<(T, News), E> {
         self.health().check()?;
@@ -114,8 +125,12 @@ impl Vault {
         // What the caller's own transaction may still take back is no head to remember.
         let is_told = sql.is_outermost() && self.heads().subscribers() > 0;
         let head = if is_told { appender.new_head() } else { None };
+        let timeline = appender.timeline();
         let known = self.health().heed(appender.finish())?.filter(|_| sql.is_outermost());
-        let Committed { headers, appended, .. } = committed.into_inner();
+        let Committed { mut headers, appended, embedded, .. } = committed.into_inner();
+        if assign == Assign::Now && embedded > 0 {
+            self.health().heed(self.assign_inline(&*sql, timeline, embedded, &mut headers))?;
+        }
         self.bells().commit(&headers, || {
             self.health().commit(sql, || {
                 appended
@@ -239,6 +254,7 @@ impl VaultTransaction<'_> {
         let appended = self.vault.health().heed(self.appender.borrow_mut().append(author, draft))?;
         committed.appended.push((appended.event_id, appended.reference.hash));
         committed.bytes = bytes;
+        committed.embedded += usize::from(appended.is_new && draft.embedding.is_some());
         let receipt = Receipt::from(&appended);
         if appended.is_new && self.vault.bells().is_watched() {
             committed.headers.push(EventHeader {
@@ -258,6 +274,7 @@ impl VaultTransaction<'_> {
                 payload_digest: draft.digest,
                 payload_len: draft.payload.len() as u64,
                 extensions: Extensions::encoded(&draft.extensions).iter().collect(),
+                intent: None,
             });
         }
         Ok(receipt)

@@ -13,7 +13,7 @@ use self::queue::{Lead, Queue};
 use super::header::EventHeader;
 use super::open::Vault;
 use super::receipt::Receipt;
-use super::transaction::{News, VaultTransaction};
+use super::transaction::{Assign, News, VaultTransaction};
 use crate::backend::Access;
 use crate::causal::TreeHead;
 use crate::causal::draft::{Author, Draft};
@@ -50,6 +50,9 @@ impl Vault {
         if !self.db().is_idle() {
             return self.transaction(|tx| tx.append_draft(author, &draft));
         }
+        if draft.embedding.is_some() {
+            self.ensure_recall()?;
+        }
         let commit = Commit { author: author.clone(), draft };
         let told = self.group().0.ask(commit, |lead| self.commit_for_all(lead)).unwrap_or_else(|| {
             let cause = Box::new(StoreError::Backend("the thread that committed for several panicked".to_owned()));
@@ -69,7 +72,7 @@ impl Vault {
         let access = if lead.is_crowded() { Access::SharedWrite } else { Access::Write };
         // A signer is the caller's code.
         let stored = catch_unwind(AssertUnwindSafe(|| {
-            self.store_events(access, |tx| {
+            self.store_events(access, Assign::Now, |tx| {
                 loop {
                     // Looks once more for others when its members are through.
                     if answers.len() == lead.len() {
