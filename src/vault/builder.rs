@@ -1,9 +1,11 @@
 //! How a vault is opened.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::open::{Settings, Vault};
+use super::recall::Encoders;
 use crate::backend::{Access, Backend, Durability, SqliteOptions};
 use crate::causal::Realm;
 use crate::causal::adopt::Adopter;
@@ -11,6 +13,7 @@ use crate::causal::append::INLINE_BYTES;
 use crate::causal::schema;
 use crate::causal::table::realm;
 use crate::causal::writer_log::DEFAULT_TENANT;
+use crate::intent::Encoder;
 use crate::words::limits::{PAYLOAD_BYTES_DEFAULT, PAYLOAD_BYTES_MAX};
 use crate::words::{Result, StoreError, check_name};
 
@@ -38,7 +41,11 @@ impl Default for VaultBuilder {
             sqlite: SqliteOptions::new(),
             read_only: false,
             tenant: DEFAULT_TENANT.to_owned(),
-            settings: Settings { inline_bytes: INLINE_BYTES, payload_bytes: PAYLOAD_BYTES_DEFAULT },
+            settings: Settings {
+                inline_bytes: INLINE_BYTES,
+                payload_bytes: PAYLOAD_BYTES_DEFAULT,
+                encoders: Encoders::default(),
+            },
         }
     }
 }
@@ -139,6 +146,19 @@ impl VaultBuilder {
     /// ```
     pub fn inline_threshold(mut self, bytes: usize) -> Self {
         self.settings.inline_bytes = bytes;
+        self
+    }
+
+    /// What turns the texts of [queries](crate::Query::text) into embeddings; one for each model.
+    ///
+    /// ```
+    /// use causal_vault::{HashingEncoder, Vault};
+    ///
+    /// let vault = Vault::builder().encoder(HashingEncoder::new()).in_memory()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn encoder(mut self, encoder: impl Encoder + 'static) -> Self {
+        self.settings.encoders.add(Arc::new(encoder));
         self
     }
 

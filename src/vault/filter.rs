@@ -2,6 +2,7 @@
 
 use super::header::{EventHeader, Position};
 use crate::causal::{EventRef, Fingerprint};
+use crate::intent::IntentId;
 use crate::words::{Result, check_name};
 
 /// Which events are wanted: all that match every part that is given.
@@ -25,6 +26,7 @@ pub struct Filter {
     pub(crate) writer: Option<Fingerprint>,
     pub(crate) kind: Option<String>,
     pub(crate) parent: Option<EventRef>,
+    pub(crate) intent: Option<IntentId>,
     pub(crate) after: Position,
     pub(crate) up_to: Option<Position>,
 }
@@ -134,6 +136,28 @@ impl Filter {
         self
     }
 
+    /// Only those of this intent, as it is seen from the end of what is read: from now, or from the position that the filter
+    /// goes [up to](Self::up_to). An id that was retired stands for its successor. For subscribers, who are told of events as
+    /// these are committed, it is the intent that an event was put under.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Filter, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let alice = vault.named_writer("alice")?;
+    /// for (text, values) in [("north", [0.0, 1.0]), ("east", [1.0, 0.0]), ("north again", [0.0, 1.0])] {
+    ///     alice.commit(Event::raw("note", text).stream("conv:demo").embedding("minilm", &values))?;
+    /// }
+    /// let north = vault.events(Filter::all())?.next().expect("there are events")?.header.intent;
+    /// let filter = Filter::all().with_intent(north.expect("it was assigned"));
+    /// assert_eq!(vault.events(filter)?.count(), 2);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn with_intent(mut self, intent: IntentId) -> Self {
+        self.intent = Some(intent);
+        self
+    }
+
     /// Only those behind this position.
     ///
     /// ```
@@ -178,6 +202,7 @@ impl Filter {
             && self.writer.is_none_or(|writer| writer == header.writer)
             && self.matches_kind(&header.kind)
             && self.parent.as_ref().is_none_or(|parent| header.parents.contains(&parent.hash))
+            && self.intent.is_none_or(|intent| header.intent == Some(intent))
             && header.position > self.after
             && self.up_to.is_none_or(|up_to| header.position <= up_to)
     }

@@ -11,7 +11,7 @@ use super::bell::Bells;
 use super::builder::VaultBuilder;
 use super::group::Group;
 use super::outcome::Health;
-use super::recall::Recall;
+use super::recall::{Encoders, Recall};
 use crate::backend::Backend;
 use crate::causal::known::Known;
 use crate::causal::merkle::Frontier;
@@ -69,6 +69,7 @@ struct Store {
 pub(super) struct Settings {
     pub(super) inline_bytes: usize,
     pub(super) payload_bytes: usize,
+    pub(super) encoders: Encoders,
 }
 
 impl Vault {

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use super::filter::Filter;
 use super::header::Position;
 use super::open::Vault;
+use super::recall;
 use super::record::{Names, StoredEvent};
 use crate::backend::Sql;
 use crate::causal::append::find_entry;
@@ -52,6 +53,8 @@ pub struct Events {
     /// The last id that was looked at, and the last one to look at.
     last: u64,
     end: u64,
+    /// The members of the intent that is wanted.
+    members: Option<HashSet<u64>>,
     done: bool,
 }
 
@@ -81,6 +84,7 @@ impl Events {
             page_events: most.clamp(1, PAGE_EVENTS),
             last: 0,
             end: 0,
+            members: None,
             done: false,
             vault: vault.clone(),
         };
@@ -88,6 +92,8 @@ impl Events {
         let size = timeline.tree.size();
         events.last = entry::id(timeline.id, filter.after.number().min(POSITION_MAX))?;
         events.end = entry::id(timeline.id, filter.up_to.map_or(size, |up_to| up_to.number().min(size)))?;
+        let members = |intent| recall::members(db, timeline.id, intent, events.end);
+        events.members = filter.intent.as_ref().map(members).transpose()?;
         events.plan = plan(db, timeline.id, filter, events.last)?;
         Ok(events)
     }
@@ -100,7 +106,8 @@ impl Events {
     fn fill(&mut self) -> Result<()> {
         let db = self.vault.clone();
         let db = db.db();
-        let mut page = Page { names: &mut self.names, most: self.page_events, events: Vec::new(), bytes: 0 };
+        let (names, members) = (&mut self.names, &self.members);
+        let mut page = Page { names, members, most: self.page_events, events: Vec::new(), bytes: 0 };
         match &mut self.plan {
             Plan::Nothing => self.done = true,
             Plan::Positions(logs, kinds) => {
@@ -170,6 +177,7 @@ impl fmt::Debug for Events {
 
 struct Page<'a> {
     names: &'a mut Names,
+    members: &'a Option<HashSet<u64>>,
     most: usize,
     events: Vec<StoredEvent>,
     bytes: usize,
@@ -177,6 +185,9 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn push<S: Sql + ?Sized>(&mut self, sql: &S, row: &Row<'_>) -> Result<ControlFlow<()>> {
+        if self.members.as_ref().is_some_and(|members| !members.contains(&row.id)) {
+            return Ok(ControlFlow::Continue(()));
+        }
         let event = self.names.event(sql, row)?;
         self.bytes += event.payload.len();
         self.events.push(event);

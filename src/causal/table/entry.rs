@@ -184,6 +184,20 @@ pub(crate) fn first_outside<S: Sql + ?Sized>(sql: &S, timelines: &[u64]) -> Resu
     first(from, Value::Int(i64::MAX))
 }
 
+/// Shows id, log and kind of the entries with ids above `after` and up to `to`, in position order.
+pub(crate) fn scan_places<S: Sql + ?Sized>(
+    sql: &S,
+    after: u64,
+    to: u64,
+    mut visit: impl FnMut(u64, i64, i64) -> Result<()>,
+) -> Result<()> {
+    let statement = "SELECT id, log, kind FROM vault_entry WHERE id > ? AND id <= ? ORDER BY id";
+    sql.visit(statement, &[int(after), int(to)], &mut |row| {
+        visit(columns::counter(row, 0)?, columns::int(row, 1)?, columns::int(row, 2)?)?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
 /// The last id above `after` and up to `to` that an entry has.
 pub(crate) fn last<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Option<u64>> {
     let statement = "SELECT id FROM vault_entry WHERE id > ? AND id <= ? ORDER BY id DESC LIMIT 1";

@@ -131,9 +131,9 @@ impl Plan<'_> {
 }
 
 fn contents(filter: &Filter, size: u64) -> Result<BundleContents> {
-    if filter.kind.is_some() || filter.parent.is_some() {
+    if filter.kind.is_some() || filter.parent.is_some() || filter.intent.is_some() {
         return Err(StoreError::Unsupported {
-            what: "a bundle of some kinds or of an event's children",
+            what: "a bundle of some kinds, of an intent or of an event's children",
             reason: "it would hold logs with gaps; filter by stream, writer and positions".to_owned(),
         });
     }

@@ -47,6 +47,7 @@ impl Recall {
     /// Forgets what is in memory.
     pub(in crate::vault) fn reset(&self) {
         *self.projection.lock() = None;
+        self.vectors.reset();
     }
 
     /// Stores the states of the intents, so that the next process begins where this one ends. What is not stored is found

@@ -1,7 +1,7 @@
 //! `vault_intent` and `vault_intent_label`: which intent the event of an entry was put under, and its cell. An entry without
 //! an intent asked for a consolidation, or its embedding is damaged.
 
-use crate::backend::{Sql, Value, columns};
+use crate::backend::{Sql, Value, ValueRef, columns};
 use crate::causal::table::{Table, blob, int};
 use crate::intent::{CellId, IntentId};
 use crate::words::{Result, StoreError};
@@ -20,6 +20,7 @@ pub(super) const TABLE: Table = Table {
     name: "vault_intent_label",
     schema: &["CREATE TABLE vault_intent_label (\
                entry INTEGER PRIMARY KEY, \
+               model INTEGER, \
                intent INTEGER, \
                cell INTEGER) STRICT"],
 };
@@ -28,6 +29,7 @@ pub(super) const TABLE: Table = Table {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Label {
     pub(super) entry: u64,
+    pub(super) model: i64,
     pub(super) intent: i64,
     pub(super) cell: CellId,
 }
@@ -55,9 +57,9 @@ pub(super) fn intent<S: Sql + ?Sized>(sql: &S, number: i64) -> Result<Option<(i6
 }
 
 pub(super) fn insert<S: Sql + ?Sized>(sql: &S, label: Label) -> Result<()> {
-    let statement = "INSERT INTO vault_intent_label (entry, intent, cell) VALUES (?, ?, ?)";
-    let Label { entry, intent, cell } = label;
-    sql.exec_one(TABLE.name, statement, &[int(entry), Value::Int(intent), int(cell.0.into())])
+    let statement = "INSERT INTO vault_intent_label (entry, model, intent, cell) VALUES (?, ?, ?, ?)";
+    let Label { entry, model, intent, cell } = label;
+    sql.exec_one(TABLE.name, statement, &[int(entry), Value::Int(model), Value::Int(intent), int(cell.0.into())])
 }
 
 /// Notes that an entry has passed that is put under no intent.
@@ -73,7 +75,7 @@ pub(super) fn last<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Opti
 
 /// Where the event of an entry was put.
 pub(super) fn of<S: Sql + ?Sized>(sql: &S, entry: u64) -> Result<Option<Label>> {
-    let statement = "SELECT entry, intent, cell FROM vault_intent_label WHERE entry = ? AND intent IS NOT NULL";
+    let statement = "SELECT entry, model, intent, cell FROM vault_intent_label WHERE entry = ? AND intent IS NOT NULL";
     sql.first(statement, &[int(entry)], label)
 }
 
@@ -85,15 +87,16 @@ pub(super) fn is_there<S: Sql + ?Sized>(sql: &S, entry: u64) -> Result<bool> {
 
 /// The labels of entries with ids above `after` and up to `to`, in position order.
 pub(super) fn scan<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Vec<Label>> {
-    let statement = "SELECT entry, intent, cell FROM vault_intent_label \
+    let statement = "SELECT entry, model, intent, cell FROM vault_intent_label \
                      WHERE entry > ? AND entry <= ? AND intent IS NOT NULL ORDER BY entry";
     sql.all(statement, &[int(after), int(to)], label)
 }
 
-fn label(row: &[crate::backend::ValueRef<'_>]) -> Result<Label> {
-    let cell = columns::counter(row, 2)?;
+fn label(row: &[ValueRef<'_>]) -> Result<Label> {
+    let cell = columns::counter(row, 3)?;
     let cell = u32::try_from(cell).map_err(|_| StoreError::MalformedRow(format!("a label with cell {cell}")))?;
-    Ok(Label { entry: columns::counter(row, 0)?, intent: columns::int(row, 1)?, cell: CellId(cell) })
+    let (model, intent) = (columns::int(row, 1)?, columns::int(row, 2)?);
+    Ok(Label { entry: columns::counter(row, 0)?, model, intent, cell: CellId(cell) })
 }
 
 /// Forgets the labels of entries with ids above `after` and up to `to`.

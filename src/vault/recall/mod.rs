@@ -7,8 +7,10 @@
 //! projection   events pass through the intent stores
 //! assign       when they do, and asking how far
 //! history      what became of an intent
-//! vectors      an index of the embeddings in memory        ┐
-//! similar      what is near                                │ recall
+//! wanted       which entries a filter wants                ┐
+//! vectors      an index of the embeddings in memory        │
+//! query        what is looked for                          │ recall
+//! similar      what is near                                │
 //! view         the intents, as of any position             ┘
 //! ```
 
@@ -17,11 +19,21 @@ mod history;
 mod label;
 mod past;
 mod projection;
+mod query;
+mod similar;
 mod state;
+mod vectors;
+mod wanted;
+
+pub(super) use query::Encoders;
+pub use query::Query;
+pub use similar::Similar;
+pub(super) use wanted::members;
 
 use parking_lot::Mutex;
 
 use self::projection::Projection;
+use self::vectors::Vectors;
 use super::open::Vault;
 use crate::backend::Sql;
 use crate::causal::schema;
@@ -37,6 +49,7 @@ const TABLES: [&Table; 6] =
 #[derive(Default)]
 pub(super) struct Recall {
     projection: Mutex<Option<Projection>>,
+    vectors: Vectors,
 }
 
 /// The intent that the event of an entry was put under, where there are labels at all.

@@ -168,7 +168,7 @@ impl Projection {
         };
         if is_new {
             let intent = grouping.number(sql, model, &assignment.intent)?;
-            label::insert(sql, Label { entry: id, intent, cell: assignment.cell })?;
+            label::insert(sql, Label { entry: id, model, intent, cell: assignment.cell })?;
         }
         grouping.settle(sql, model, id, is_new, &assignment.facts)?;
         Ok(Some(assignment.intent))
