@@ -22,6 +22,7 @@ mod prove;
 mod read_only;
 mod reading;
 mod rebuild;
+mod recall;
 mod redeeming;
 mod retries;
 mod rotation;

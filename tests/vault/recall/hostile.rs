@@ -1,0 +1,62 @@
+//! Tables that somebody has edited: an error or an answer, never a panic, and `rebuild` mends it.
+
+use causal_vault::{Filter, IntentId, Query, Vault};
+use rusqlite::Connection;
+
+use super::super::{alice, on_disk};
+use super::{STREAM, check, thought};
+use crate::suite::suite;
+
+const CELLS: [(&str, &[&str]); 6] = [
+    ("vault_intent", &["model", "intent"]),
+    ("vault_intent_label", &["entry", "model", "intent", "cell"]),
+    ("vault_intent_home", &["cell", "since", "intent"]),
+    ("vault_intent_fact", &["entry", "ordinal", "rank", "fact", "source", "target"]),
+    ("vault_intent_state", &["entry", "state"]),
+    ("vault_embedding", &["model", "vector"]),
+];
+
+#[test]
+fn edited_tables_give_errors_or_answers_and_are_found_anew() {
+    let suite = suite("edited intents", 60, 20_000);
+    let (folder, vault) = on_disk();
+    let path = folder.path().join("agents.vault");
+    let (events, _) = STREAM.events();
+    for (n, values) in events.iter().take(200).enumerate() {
+        alice(&vault).commit(thought(n, values)).unwrap();
+    }
+    vault.consolidate_intents("plane").unwrap();
+    drop(vault);
+    let original = std::fs::read(&path).unwrap();
+    for case in 0..u64::from(suite.cases) {
+        std::fs::write(&path, &original).unwrap();
+        let mut dice = suite.dice(case);
+        let (table, columns) = CELLS[usize::try_from(dice.below(6)).unwrap()];
+        let column = columns[usize::try_from(dice.below(columns.len() as u64)).unwrap()];
+        let value = ["-1", "0", "1 << 40", "9223372036854775807", "x'00ff'", "'x'", "zeroblob(64)", "NULL"];
+        let value = value[usize::try_from(dice.below(8)).unwrap()];
+        let rows = ["1", "abs(random()) % 9 = 0"][usize::from(dice.below(2) == 0)];
+        let conn = Connection::open(&path).unwrap();
+        let edit = format!("UPDATE OR IGNORE {table} SET {column} = {value} WHERE {rows}");
+        let is_edited = conn.execute_batch(&edit).is_ok();
+        drop(conn);
+        let vault = Vault::open(&path).unwrap();
+        let _ = vault.assigned_up_to();
+        let _ = alice(&vault).commit(thought(1, &events[201]));
+        let _ = vault.assign_up_to(vault.tree_head().unwrap().into());
+        let _ = vault.calibration("plane");
+        let _ = vault.intent_facts("plane");
+        let _ = vault.resolve_intent(&IntentId::from_bytes([7; 32]));
+        let _ = vault.similar(&Query::embedding("plane", &events[0]), 10);
+        let read: Result<Vec<_>, _> = vault.events(Filter::all()).unwrap().collect();
+        let intent = read.ok().and_then(|events| events[0].header.intent);
+        let _ = intent.map(|intent| vault.events(Filter::all().with_intent(intent)).map(Iterator::count));
+        if table == "vault_embedding" {
+            let intact = vault.verify(&[]).unwrap().is_intact();
+            assert!(!intact || !is_edited, "{edit}");
+        } else {
+            assert!(vault.rebuild(&[]).unwrap().is_intact(), "{edit}");
+            check(&vault);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Single commits are assigned before they return; batches when somebody asks.
+
+use std::sync::Arc;
+
+use causal_vault::{ErrorKind, Event, Filter, IntentId, IntentOptions, Position, StoreError, Vault, limits};
+use parking_lot::Mutex;
+
+use super::super::{alice, on_disk, vault};
+use super::{Oracle, STREAM, check, thought};
+
+#[test]
+fn a_single_commit_tells_its_subscribers_the_intent() {
+    let vault = vault();
+    let told: Arc<Mutex<Vec<Option<IntentId>>>> = Arc::default();
+    let heard = Arc::clone(&told);
+    let _guard = vault.subscribe(Filter::all(), move |header| heard.lock().push(header.intent)).unwrap();
+    let alice = alice(&vault);
+    for (n, values) in STREAM.events().0.iter().enumerate() {
+        alice.commit(thought(n, values)).unwrap();
+        assert_eq!(vault.assigned_up_to().unwrap(), Position::new(n as u64 + 1));
+    }
+    let oracle = check(&vault);
+    let expected: Vec<_> = oracle.labels.values().map(|(_, intent, _)| Some(*intent)).collect();
+    assert_eq!(*told.lock(), expected);
+    assert!(oracle.facts() > 3, "consolidations found {} facts", oracle.facts());
+}
+
+#[test]
+fn batches_are_assigned_when_somebody_asks_and_single_commits_catch_up_a_part() {
+    let vault = vault();
+    let (events, _) = STREAM.events();
+    let batch: Vec<Event> = events.iter().enumerate().map(|(n, values)| thought(n, values)).collect();
+    let alice = alice(&vault);
+    alice.commit_batch(batch).unwrap();
+    assert_eq!(vault.assigned_up_to().unwrap(), Position::START);
+    assert_eq!(vault.assign_up_to(Position::new(10)).unwrap(), Position::new(10));
+    assert_eq!(vault.get(Position::new(11)).unwrap().header.intent, None);
+    let last = alice.commit(thought(0, &events[0])).unwrap();
+    let reached = vault.assigned_up_to().unwrap();
+    assert!(Position::new(10) < reached && reached < last.position, "{reached}");
+    check(&vault);
+}
+
+#[test]
+fn threads_that_commit_at_once_are_assigned_in_the_order_of_their_positions() {
+    let (_folder, vault) = on_disk();
+    let (events, _) = STREAM.events();
+    std::thread::scope(|scope| {
+        for (name, part) in ["alice", "bob", "carol", "dave"].into_iter().zip(events.chunks(100)) {
+            let vault = &vault;
+            scope.spawn(move || {
+                let writer = vault.named_writer(name).unwrap();
+                part.iter().enumerate().for_each(|(n, values)| drop(writer.commit(thought(n, values)).unwrap()));
+            });
+        }
+    });
+    assert_eq!(vault.assigned_up_to().unwrap(), vault.tree_head().unwrap().into());
+    check(&vault);
+}
+
+#[test]
+fn what_is_no_embedding_is_refused_and_nothing_is_stored() {
+    let vault = vault();
+    let alice = alice(&vault);
+    alice.commit(thought(0, &[1.0, 0.5])).unwrap();
+    let before = vault.tree_head().unwrap();
+    let long = vec![1.0; limits::EMBEDDING_DIMENSIONS + 1];
+    for (values, says) in [
+        (&[f32::NAN, 1.0][..], "NaN"),
+        (&[1.0, f32::INFINITY], "inf"),
+        (&[0.0, -0.0], "zero"),
+        (&[], "no dimensions"),
+        (&[1.0, 0.5, 0.5], "it has 3 dimensions, and those of model \"plane\" have 2"),
+        (&long, "4097"),
+    ] {
+        for error in [
+            alice.commit(thought(1, values)).unwrap_err(),
+            alice.commit_batch([thought(1, &[1.0, 0.0]), thought(2, values)]).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains(says), "{says}: {error}");
+            assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Limit), "{error}");
+        }
+    }
+    assert!(alice.commit(Event::raw("thought", "").stream("mind").embedding("", &[1.0])).is_err());
+    assert_eq!(vault.tree_head().unwrap(), before);
+    let tiny = thought(1, &[f32::MIN_POSITIVE / 2.0, f32::from_bits(1)]);
+    alice.commit_batch([tiny, thought(2, &[f32::MAX, f32::MIN])]).unwrap();
+    check(&vault);
+    assert!(vault.verify(&[]).unwrap().is_intact());
+}
+
+#[test]
+fn an_event_that_is_committed_again_is_assigned_once_and_must_have_the_same_embedding() {
+    let vault = vault();
+    let alice = alice(&vault);
+    let once = thought(0, &[1.0, 0.5]).id(causal_vault::EventId::from_bytes([5; 16]));
+    assert!(alice.commit(once.clone()).unwrap().is_new);
+    assert!(!alice.commit(once).unwrap().is_new);
+    let other = thought(0, &[1.0, 0.6]).id(causal_vault::EventId::from_bytes([5; 16]));
+    assert!(matches!(alice.commit(other).unwrap_err(), StoreError::IdempotencyConflict { differs: "extensions", .. }));
+    assert_eq!(check(&vault).labels.len(), 1);
+}
+
+#[test]
+fn other_options_assign_everything_anew() {
+    let vault = vault();
+    let alice = alice(&vault);
+    for (n, values) in STREAM.events().0.iter().take(120).enumerate() {
+        alice.commit(thought(n, values)).unwrap();
+    }
+    let fine: usize = Oracle::of(&vault).stores["plane"].intents().len();
+    vault.choose_intents(IntentOptions::new("plane", 16).separation(2.0).threshold(-1.0)).unwrap();
+    assert_eq!(vault.assigned_up_to().unwrap(), Position::START);
+    vault.assign_up_to(vault.tree_head().unwrap().into()).unwrap();
+    let labels: std::collections::BTreeSet<_> =
+        vault.events(Filter::all()).unwrap().map(|event| event.unwrap().header.intent).collect();
+    assert!(labels.len() < fine, "{} labels, and {fine} intents before", labels.len());
+    // The same again changes nothing.
+    vault.choose_intents(IntentOptions::new("plane", 16).separation(2.0).threshold(-1.0)).unwrap();
+    assert_eq!(vault.assigned_up_to().unwrap(), vault.tree_head().unwrap().into());
+    // A vault that is opened again goes on with what was chosen.
+    let error = vault.choose_intents(IntentOptions::new("plane", 16).separation(0.0)).unwrap_err();
+    assert!(error.to_string().contains("separation is 0"), "{error}");
+}
+
+#[test]
+fn a_transaction_that_is_rolled_back_leaves_no_label_behind() {
+    let (_folder, vault) = on_disk();
+    let alice = alice(&vault);
+    let (events, _) = STREAM.events();
+    for (n, pair) in events.chunks(2).take(60).enumerate() {
+        alice.commit(thought(n, &pair[0])).unwrap();
+        let failed = vault.transaction(|tx| {
+            tx.append(&alice, thought(n, &pair[1]))?;
+            Err::<(), _>(StoreError::Backend("changed my mind".into()))
+        });
+        assert!(failed.is_err());
+    }
+    assert_eq!(check(&vault).labels.len(), 60);
+}
+
+#[test]
+fn tenants_have_intents_of_their_own() {
+    let vault = vault();
+    let acme = vault.for_tenant("acme").unwrap();
+    let (events, _) = STREAM.events();
+    for (n, values) in events.iter().take(100).enumerate() {
+        for vault in [&vault, &acme] {
+            alice(vault).commit(thought(n, values)).unwrap();
+        }
+    }
+    let ids = |vault: &Vault| check(vault).labels.into_values().map(|(_, intent, _)| intent).collect::<Vec<_>>();
+    let (ours, theirs) = (ids(&vault), ids(&acme));
+    assert!(ours.iter().all(|intent| !theirs.contains(intent)));
+    assert_eq!(vault.resolve_intent(&theirs[0]).unwrap(), None);
+}
