@@ -215,10 +215,9 @@ impl Engine {
     pub(super) fn refresh(&mut self, row: usize) -> Result<()> {
         let Some(intent) = self.intents.get(row) else { return Ok(()) };
         let (sum, weight) = self.weighed(intent);
-        let length = dot(&sum, &sum).sqrt() / weight;
         self.rows.replace(row, &direction(&sum))?;
         if let Some(intent) = self.intents.get_mut(row) {
-            intent.length = length;
+            intent.length = length(&sum, weight);
         }
         Ok(())
     }
@@ -314,4 +313,9 @@ pub(super) fn direction(sum: &[f32]) -> UnitVector {
         first.iter_mut().take(1).for_each(|value| *value = 1.0);
         UnitVector::new(&first).expect("one value is 1")
     })
+}
+
+/// The length of the mean of what adds up to a sum.
+pub(super) fn length(sum: &[f32], weight: f32) -> f32 {
+    dot(sum, sum).sqrt() / weight
 }

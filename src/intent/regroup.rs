@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::cell::Cell;
-use super::engine::{Engine, Intent, direction};
+use super::engine::{Engine, Intent, direction, length};
 use super::fact::IntentFact;
 use super::id::IntentId;
 use super::scan::Scan;
@@ -106,13 +106,13 @@ impl Engine {
     /// Takes the centroids of all intents from their cells.
     pub(super) fn index(&mut self) -> Result<()> {
         self.rows = Scan::new(self.options.dimension);
-        for row in 0..self.intents.len() {
-            if let Some(intent) = self.intents.get(row) {
-                let (sum, _) = self.weighed(intent);
-                self.rows.push(&direction(&sum))?;
-            }
-            self.refresh(row)?;
+        let mut lengths = Vec::with_capacity(self.intents.len());
+        for intent in &self.intents {
+            let (sum, weight) = self.weighed(intent);
+            lengths.push(length(&sum, weight));
+            self.rows.push(&direction(&sum))?;
         }
+        self.intents.iter_mut().zip(lengths).for_each(|(intent, length)| intent.length = length);
         Ok(())
     }
 

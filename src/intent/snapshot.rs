@@ -1,6 +1,8 @@
 //! The whole state as bytes, and back. What is read back is checked as if an enemy had written it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,42 +20,67 @@ const MAGIC: &[u8; 8] = b"CVINTNT\x01";
 
 /// What is stored; the rest follows from it.
 #[derive(Serialize, Deserialize)]
-struct Stored {
-    options: IntentOptions,
+struct Stored<'a> {
+    options: Cow<'a, IntentOptions>,
     events: u64,
-    cells: Vec<Cell>,
-    folded: Vec<u32>,
+    cells: Cow<'a, [Cell]>,
+    folded: Cow<'a, [u32]>,
     intents: Vec<IntentId>,
-    retired: BTreeMap<IntentId, IntentId>,
+    retired: Cow<'a, BTreeMap<IntentId, IntentId>>,
     spread: f32,
     calibration: Calibration,
     round: u64,
     begun: u64,
     begun_cells: u32,
-    running: Option<Consolidation>,
+    running: Cow<'a, Option<Consolidation>>,
+}
+
+/// Whether what is written is what was read.
+struct Same<'a>(&'a [u8]);
+
+impl Write for Same<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(std::io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Engine {
     /// The state as bytes: the same events in the same order give the same.
     pub(super) fn snapshot(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(self.bytes());
+        self.write(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn write(&self, mut to: impl Write) -> Result<()> {
         let stored = Stored {
-            options: self.options.clone(),
+            options: Cow::Borrowed(&self.options),
             events: self.events,
-            cells: self.cells.clone(),
-            folded: self.folded.clone(),
+            cells: Cow::Borrowed(&self.cells),
+            folded: Cow::Borrowed(&self.folded),
             intents: self.intents.iter().map(|intent| intent.id).collect(),
-            retired: self.retired.clone(),
+            retired: Cow::Borrowed(&self.retired),
             spread: self.spread,
             calibration: self.calibration,
             round: self.round,
             begun: self.begun,
             begun_cells: self.begun_cells,
-            running: self.running.clone(),
+            running: Cow::Borrowed(&self.running),
         };
-        let mut bytes = MAGIC.to_vec();
-        rmp_serde::encode::write(&mut bytes, &stored)
-            .map_err(|error| corrupt(format!("it cannot be encoded: {error}")))?;
-        Ok(bytes)
+        let failed = |error: &dyn std::fmt::Display| corrupt(format!("it cannot be encoded: {error}"));
+        to.write_all(MAGIC).map_err(|error| failed(&error))?;
+        rmp_serde::encode::write(&mut to, &stored).map_err(|error| failed(&error))
+    }
+
+    /// About how long the state is.
+    fn bytes(&self) -> usize {
+        let sums: usize = self.cells.iter().map(|cell| size_of_val(cell.sum.as_slice()) + 256).sum();
+        sums + self.folded.len() * 5 + (self.intents.len() + 2 * self.retired.len()) * 34 + 1024
     }
 
     /// The engine that a snapshot was taken of.
@@ -62,20 +89,21 @@ impl Engine {
             let found = bytes.get(..MAGIC.len()).unwrap_or(bytes);
             corrupt(format!("it begins with {found:02x?}, and {MAGIC:02x?} is expected"))
         })?;
-        let stored: Stored =
+        let stored: Stored<'_> =
             rmp_serde::from_slice(body).map_err(|error| corrupt(format!("it does not decode: {error}")))?;
         stored.options.check()?;
         stored.check().map_err(|rule| corrupt(rule.to_owned()))?;
         let engine = stored.engine()?;
         // Bytes that say the same in other words are not what was written.
-        if engine.snapshot()? != bytes {
+        let mut same = Same(bytes);
+        if engine.write(&mut same).is_err() || !same.0.is_empty() {
             return Err(corrupt("it holds more than a state, or tells it in other words".to_owned()));
         }
         Ok(engine)
     }
 }
 
-impl Stored {
+impl Stored<'_> {
     fn check(&self) -> std::result::Result<(), &'static str> {
         let rules = [
             (self.numbers(), "cells or their numbers do not fit together"),
@@ -97,7 +125,7 @@ impl Stored {
             && self.folded.len() < u32::MAX as usize
             && ids.last().is_none_or(|last| (*last as usize) < self.folded.len())
             && (0..)
-                .zip(&self.folded)
+                .zip(&*self.folded)
                 .all(|(number, to)| if ids.contains(&number) { *to == number } else { *to < number })
             && self.begun_cells as usize <= self.folded.len()
             && self.begun <= self.events
@@ -155,7 +183,7 @@ impl Stored {
     fn progress(&self) -> bool {
         let dimension = self.options.dimension;
         let begun = self.cells.iter().filter(|cell| cell.id.0 < self.begun_cells).count();
-        match &self.running {
+        match &*self.running {
             None => true,
             Some(Consolidation::Tree { ward, leaves, random }) => {
                 let numbers = |size: &super::tree::Size| [size.weight, size.squares, size.norm, size.common];
@@ -176,7 +204,7 @@ impl Stored {
     }
 
     fn engine(self) -> Result<Engine> {
-        let mut engine = Engine::new(self.options)?;
+        let mut engine = Engine::new(self.options.into_owned())?;
         let intents = self.intents.into_iter();
         engine.intents = intents.map(|id| Intent { id, cells: Vec::new(), count: 0, length: 0.0 }).collect();
         for (place, cell) in self.cells.iter().enumerate() {
@@ -186,15 +214,15 @@ impl Stored {
             }
         }
         engine.events = self.events;
-        engine.cells = self.cells;
-        engine.folded = self.folded;
-        engine.retired = self.retired;
+        engine.cells = self.cells.into_owned();
+        engine.folded = self.folded.into_owned();
+        engine.retired = self.retired.into_owned();
         engine.spread = self.spread;
         engine.calibration = self.calibration;
         engine.round = self.round;
         engine.begun = self.begun;
         engine.begun_cells = self.begun_cells;
-        engine.running = self.running;
+        engine.running = self.running.into_owned();
         engine.index()?;
         Ok(engine)
     }
