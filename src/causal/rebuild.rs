@@ -12,12 +12,15 @@ use super::extension::Embedding;
 use super::fingerprint::Fingerprint;
 use super::hash::{CausalDigest, EntryHash, causal_hash};
 use super::merkle::{Frontier, TreeHead};
+use super::schema::is_present;
 use super::table::entry::{Evidence, NewRow, StoredPayload};
 use super::table::head::Moved;
 use super::table::log::Log;
 use super::table::model::Model;
 use super::table::timeline::{MAIN, Timeline};
-use super::table::{edge, embedding, entry, head, kind, log, lookup, model, node, payload, timeline, writer};
+use super::table::{
+    edge, embedding, entry, head, kind, log, lookup, model, node, payload, text, text_rule, timeline, writer,
+};
 use super::verify::{Anchor, Verifier, VerifyReport};
 use crate::backend::{Access, Backend, Sql, Transaction};
 use crate::words::limits::POSITION_MAX;
@@ -37,6 +40,9 @@ pub(crate) fn rebuild(
         tx.reindex(table.name)?;
     }
     lookup::forget(&*tx)?;
+    if is_present(&*tx, &text_rule::TABLE)? {
+        text::forget(&*tx)?;
+    }
     if let Some(number) = timeline::by_rows(&*tx, tenant, MAIN)?.pop() {
         forget(&*tx, number)?;
         Rebuild::open(&*tx, tenant, number)?.run(anchors)?;

@@ -120,20 +120,26 @@ fn exists<S: Sql + ?Sized>(sql: &S, table: &Table) -> Result<bool> {
     Ok(sql.first(query, &[super::table::text(table.name)], |_| Ok(()))?.is_some())
 }
 
-/// The catalogue as it was when the tables were last found to be in order.
-#[derive(Default)]
-pub(crate) struct Catalogue(AtomicI64);
+/// The catalogue as it was when these tables were last found to be in order.
+pub(crate) struct Catalogue {
+    tables: &'static [&'static Table],
+    version: AtomicI64,
+}
 
 impl Catalogue {
+    pub(crate) fn of(tables: &'static [&'static Table]) -> Self {
+        Self { tables, version: AtomicI64::default() }
+    }
+
     /// Inspects the tables again where the catalogue has changed since, by whatever process.
     pub(crate) fn check<S: Sql + ?Sized>(&self, sql: &S) -> Result<()> {
         if sql.dialect() != Dialect::Sqlite {
             return Ok(());
         }
         let version = sql.first("PRAGMA schema_version", &[], |row| columns::int(row, 0))?.unwrap_or_default();
-        if self.0.load(Ordering::Relaxed) != version {
-            TABLES.iter().try_for_each(|table| inspect(sql, table))?;
-            self.0.store(version, Ordering::Relaxed);
+        if self.version.load(Ordering::Relaxed) != version {
+            self.tables.iter().try_for_each(|table| inspect(sql, table))?;
+            self.version.store(version, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -219,7 +219,7 @@ impl Filter {
 }
 
 /// Each part between two stars is looked for behind the one before it; the first and the last stand at the ends.
-fn fits(pattern: &str, kind: &str) -> bool {
+pub(super) fn fits(pattern: &str, kind: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return kind == pattern };
     let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
     let found = kind.strip_prefix(first).and_then(|kind| {

@@ -108,7 +108,7 @@ enum Shape {
 
 /// What one marker and its data say, the same for every way to encode it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Token<'a> {
+pub(super) enum Token<'a> {
     Array(u32),
     Bool(bool),
     Bytes(&'a [u8]),
@@ -121,7 +121,7 @@ enum Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    fn read(rest: &mut &'a [u8]) -> std::result::Result<Self, Fault> {
+    pub(super) fn read(rest: &mut &'a [u8]) -> std::result::Result<Self, Fault> {
         let [marker] = array(rest)?;
         Ok(match Marker::from_u8(marker) {
             Marker::Null => Self::Nil,
@@ -182,7 +182,7 @@ impl<'a> Token<'a> {
 
 /// Why a token cannot be read.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-enum Fault {
+pub(super) enum Fault {
     #[error("the marker 0xc1 is not one of MessagePack's")]
     Reserved,
     #[error("the value needs {needed} more bytes and {left} are left")]

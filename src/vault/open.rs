@@ -16,7 +16,7 @@ use crate::backend::Backend;
 use crate::causal::known::Known;
 use crate::causal::merkle::Frontier;
 use crate::causal::schema::Catalogue;
-use crate::causal::table::timeline;
+use crate::causal::table::{self, timeline};
 use crate::causal::{Anchor, Doorbell, Realm, TreeHead, Verifier, VerifyReport};
 use crate::words::{Result, check_name};
 
@@ -60,6 +60,7 @@ struct Store {
     realm: Realm,
     settings: Settings,
     catalogue: Catalogue,
+    text_catalogue: Catalogue,
     health: Health,
     recall_tables: OnceLock<()>,
     tenants: Mutex<HashMap<Arc<str>, Arc<Shared>>>,
@@ -129,7 +130,8 @@ impl Vault {
             db,
             realm,
             settings,
-            catalogue: Catalogue::default(),
+            catalogue: Catalogue::of(&table::TABLES),
+            text_catalogue: Catalogue::of(table::text::TABLES),
             health: Health::default(),
             recall_tables: OnceLock::new(),
             tenants: Mutex::default(),
@@ -257,6 +259,11 @@ impl Vault {
 
     pub(super) fn catalogue(&self) -> &Catalogue {
         &self.store.catalogue
+    }
+
+    /// That of the tables that a search reads.
+    pub(super) fn text_catalogue(&self) -> &Catalogue {
+        &self.store.text_catalogue
     }
 
     pub(super) fn settings(&self) -> &Settings {

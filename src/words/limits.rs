@@ -47,3 +47,15 @@ pub const VERIFY_THREADS: usize = 64;
 pub const ENCODER_TEXT_BYTES: usize = 1 << 20;
 /// Cells, the small groups that intents are made of, that one intent store keeps at most.
 pub const INTENT_CELLS: usize = 1 << 14;
+/// Rules of one tenant that say which texts can be searched.
+pub const TEXT_RULES: usize = 64;
+/// Fields of one such rule.
+pub const TEXT_FIELDS: usize = 64;
+/// Bytes of text that one event contributes to the index; the rest of it is not found. 256 KiB.
+pub const TEXT_BYTES: usize = 256 << 10;
+/// Bytes of a word in the index and in a query; of a longer one only its beginning counts.
+pub const WORD_BYTES: usize = 128;
+/// Bytes of a query for words: 16 KiB.
+pub const QUERY_BYTES: usize = 16 << 10;
+/// Words of a query, each counted as often as it stands there.
+pub const QUERY_WORDS: usize = 256;

@@ -14,6 +14,7 @@
 //! vault_payload    payloads too large to stand in the entry's row, once for each digest and tenant
 //! vault_model      the models whose embeddings a tenant's events carry
 //! vault_embedding  the values of the entries' embeddings
+//! vault_text       the texts that can be searched, an index over their words, and the rules that say which they are
 //! ```
 //!
 //! Beside them stand the two tables of agent-store, where it left some.
@@ -32,6 +33,8 @@ pub(crate) mod node;
 pub(crate) mod payload;
 pub(crate) mod realm;
 mod row;
+pub(crate) mod text;
+pub(crate) mod text_rule;
 pub(crate) mod timeline;
 pub(crate) mod writer;
 
