@@ -31,6 +31,7 @@ mod since;
 mod subscriptions;
 mod survey;
 mod tenants;
+mod text;
 mod threads;
 mod transaction;
 mod transactions;
