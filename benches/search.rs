@@ -27,11 +27,13 @@ fn main() {
     let fts5 = fill_fts5(&folder, &texts);
     assert_eq!(vault.search(&query((1, 1)), &Filter::all(), 1).unwrap().len(), 1);
     let now = Filter::all();
+    let nothing = Filter::stream("conv:other");
     let then = Filter::all().up_to(Position::new(texts.len() as u64 / 2));
     for (work, ranks, filter) in [
         ("two words that many texts hold", (1, 10), &now),
         ("one that many hold, one that few do", (10, 5_000), &now),
         ("two words that few texts hold", (2_000, 5_000), &now),
+        ("two that many hold, in a stream with none of them", (1, 10), &nothing),
         ("two that many hold, as of half of the texts", (1, 10), &then),
     ] {
         race(&mut report, &mut group, &vault, &fts5, work, ranks, filter);

@@ -158,7 +158,7 @@ pub(crate) fn remove<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<()> {
 
 fn delete<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<()> {
     sql.exec("DELETE FROM vault_text_index WHERE rowid = ?", &[int(id)])?;
-    sql.exec("DELETE FROM vault_text WHERE entry = ?", &[int(id)]).map(drop)
+    sql.exec_one("vault_text", "DELETE FROM vault_text WHERE entry = ?", &[int(id)])
 }
 
 /// Where a word stands: in which entry, as its how manieth word, and how many words the entry has.

@@ -58,7 +58,8 @@ fn step(vault: &Vault, timeline: u64, last: u64) -> Result<bool> {
         let is_enough = entries == STEP || count >= STEP_WORDS;
         Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    let Some((id, hash)) = newest else { return Ok(from >= last) };
+    // A damaged tree leads a scan astray; whoever goes on from what it finds would never come to an end.
+    let Some((id, hash)) = newest.filter(|(id, _)| *id > from) else { return Ok(from >= last) };
     for (id, words) in texts {
         let count = words::count(&words);
         totals.add(count);
@@ -67,4 +68,104 @@ fn step(vault: &Vault, timeline: u64, last: u64) -> Result<bool> {
     table::advance(&*tx, timeline, id, &hash)?;
     tx.commit()?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Value;
+    use crate::vault::{Event, Filter, TextRule};
+
+    fn commit(vault: &Vault, texts: impl Iterator<Item = String>) {
+        let events = texts.map(|text| Event::new("note", &text).unwrap().stream("s"));
+        vault.named_writer("alice").unwrap().commit_batch(events).unwrap();
+    }
+
+    fn told() -> Vault {
+        let vault = Vault::in_memory().unwrap();
+        vault.index_text(TextRule::kind("note")).unwrap();
+        for from in [0, 300, 600] {
+            commit(&vault, (from..from + 300).map(|n| format!("text{n} {}", "and so on ".repeat(n % 7))));
+            catch_up(&vault).unwrap();
+        }
+        vault
+    }
+
+    fn answer(vault: &Vault, query: &str) -> Vec<(u64, f64)> {
+        let found = vault.search(query, &Filter::all(), 1000).unwrap();
+        found.iter().map(|found| (found.header.position.number(), found.score)).collect()
+    }
+
+    /// Whether any of the index's own rows holds these bytes.
+    fn is_kept(vault: &Vault, bytes: &[u8]) -> bool {
+        let rows = vault.db().query("SELECT block FROM vault_text_index_data", &[]).unwrap();
+        rows.iter().any(|row| match &row[0] {
+            Value::Blob(block) => block.windows(bytes.len()).any(|window| window == bytes),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_from_answers_from_statistics_and_from_the_index_itself() {
+        for rounds in [1, 2] {
+            let vault = told();
+            // Words are kept without what they share with the one before them.
+            commit(
+                &vault,
+                (0..300).map(|n| if n == 7 { "secret and xyzzy".to_owned() } else { format!("and text{n}") }),
+            );
+            catch_up(&vault).unwrap();
+            assert!(is_kept(&vault, b"ecret") && is_kept(&vault, b"xyzzy"));
+            let ids = [908, 5].map(|position| entry::id(1, position).unwrap());
+            for id in ids.iter().cycle().take(2 * rounds) {
+                let tx = vault.db().begin(Access::Write).unwrap();
+                table::remove(&*tx, *id).unwrap();
+                tx.commit().unwrap();
+            }
+            assert!(answer(&vault, "secret xyzzy text4").iter().all(|(position, _)| ![908, 5].contains(position)));
+            assert!(!is_kept(&vault, b"ecret") && !is_kept(&vault, b"xyzzy"));
+
+            // The others are ranked as where it never was; the other kind is not indexed.
+            let without = Vault::in_memory().unwrap();
+            without.index_text(TextRule::kind("note")).unwrap();
+            for event in vault.events(Filter::all()).unwrap() {
+                let event = event.unwrap();
+                let kind = if [908, 5].contains(&event.header.position.number()) { "gone" } else { "note" };
+                let text: String = event.decode().unwrap();
+                let event = Event::new(kind, &text).unwrap().stream("s");
+                without.named_writer("alice").unwrap().commit(event).unwrap();
+            }
+            for query in ["and", "so on text7", "\"and so on\" text*"] {
+                assert_eq!(answer(&vault, query), answer(&without, query), "{query}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_is_filled_and_emptied_in_steps_and_a_history_that_was_cut_back_begins_it_anew() {
+        let vault = told();
+        let timeline = 1;
+        let tx = vault.db().begin(Access::Write).unwrap();
+        table::advance(
+            &*tx,
+            timeline,
+            entry::id(timeline, 700).unwrap(),
+            &crate::causal::EntryHash::from_bytes([7; 32]),
+        )
+        .unwrap();
+        tx.commit().unwrap();
+        let last = entry::id(timeline, 900).unwrap();
+        assert_eq!(table::reached(vault.db(), timeline), entry::id(timeline, 0));
+        let before = answer(&vault, "so on text7");
+        vault.db().exec("DELETE FROM vault_text_progress", &[]).unwrap();
+        let texts = || vault.db().query("SELECT entry FROM vault_text", &[]).unwrap().len();
+        let steps: Vec<_> = std::iter::from_fn(|| {
+            step(&vault, timeline, last).unwrap();
+            Some(texts())
+        })
+        .take(3)
+        .collect();
+        assert_eq!(steps, [0, 900, 900]);
+        assert_eq!(answer(&vault, "so on text7"), before);
+    }
 }
