@@ -28,7 +28,7 @@ mod wanted;
 pub(super) use query::Encoders;
 pub use query::Query;
 pub use similar::Similar;
-pub(super) use wanted::members;
+pub(super) use wanted::{Wanted, members};
 
 use parking_lot::Mutex;
 

@@ -44,7 +44,7 @@ impl Vectors {
     ) -> Result<Vec<FlatMatch>> {
         let loaded = self.load(sql, model, end, wanted.needs_places())?;
         let loaded = loaded.read();
-        let keep = |id| wanted.takes(id, &loaded.places);
+        let keep = |id| wanted.takes(id, loaded.places.get(&id).copied());
         let read = |id: u64, row: &mut [f32]| {
             let unit = embedding::by_id(sql, id, |stored| UnitVector::new(&projection::values(stored.bytes)))?;
             match unit {

@@ -12,7 +12,7 @@ use crate::words::Result;
 use crate::words::limits::POSITION_MAX;
 
 /// What entries must have, by numbers; `None` where all of them are wanted.
-pub(super) struct Wanted {
+pub(in crate::vault) struct Wanted {
     /// Ids above this one.
     after: u64,
     logs: Option<HashSet<i64>>,
@@ -26,7 +26,7 @@ pub(super) type Places = BTreeMap<u64, (i64, i64)>;
 
 impl Wanted {
     /// What a filter wants of a timeline up to the id `end`.
-    pub(super) fn by<S: Sql + ?Sized>(sql: &S, timeline: u64, filter: &Filter, end: u64) -> Result<Self> {
+    pub(in crate::vault) fn by<S: Sql + ?Sized>(sql: &S, timeline: u64, filter: &Filter, end: u64) -> Result<Self> {
         let kinds: Option<Result<_>> = filter.kind.as_ref().map(|_| {
             let all = kind::all(sql)?.into_iter();
             Ok(all.filter(|(_, kind)| filter.matches_kind(kind)).map(|(id, _)| id).collect())
@@ -59,14 +59,13 @@ impl Wanted {
         self.logs.is_some() || self.kinds.is_some()
     }
 
-    /// Whether an entry is wanted. Its place is given where it [is needed](Self::needs_places).
-    pub(super) fn takes(&self, id: u64, places: &Places) -> bool {
-        let place = || places.get(&id);
+    /// Whether an entry is wanted. Its log and kind are given where they [are needed](Self::needs_places).
+    pub(in crate::vault) fn takes(&self, id: u64, place: Option<(i64, i64)>) -> bool {
         id > self.after
             && self.children.as_ref().is_none_or(|children| children.contains(&id))
             && self.members.as_ref().is_none_or(|members| members.contains(&id))
-            && self.logs.as_ref().is_none_or(|logs| place().is_some_and(|(log, _)| logs.contains(log)))
-            && self.kinds.as_ref().is_none_or(|kinds| place().is_some_and(|(_, kind)| kinds.contains(kind)))
+            && self.logs.as_ref().is_none_or(|logs| place.is_some_and(|(log, _)| logs.contains(&log)))
+            && self.kinds.as_ref().is_none_or(|kinds| place.is_some_and(|(_, kind)| kinds.contains(&kind)))
     }
 }
 
