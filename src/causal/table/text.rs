@@ -30,6 +30,8 @@ pub(crate) const TABLES: &[&Table] = &[
         name: "vault_text",
         schema: &["CREATE TABLE vault_text (\
                    entry INTEGER PRIMARY KEY, \
+                   log INTEGER NOT NULL, \
+                   kind INTEGER NOT NULL, \
                    words INTEGER NOT NULL, \
                    texts_so_far INTEGER NOT NULL, \
                    words_so_far INTEGER NOT NULL) STRICT"],
@@ -123,14 +125,28 @@ pub(crate) fn totals<S: Sql + ?Sized>(sql: &S, timeline: u64, end: u64) -> Resul
     .map(Option::unwrap_or_default)
 }
 
-/// Indexes the words of an entry, with the totals that include it. An empty word is a place where none stands.
-pub(crate) fn insert<S: Sql + ?Sized>(sql: &S, id: u64, words: &[String], count: u64, totals: Totals) -> Result<()> {
-    let timeline = entry::timeline(id);
+/// A text, without its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Text {
+    /// The entry that it is of, whose log and kind are repeated here for whoever chooses among many.
+    pub(crate) id: u64,
+    pub(crate) log: i64,
+    pub(crate) kind: i64,
+    /// How many words it has.
+    pub(crate) words: u64,
+}
+
+/// Indexes a text, with the totals that include it. An empty word is a place where none stands.
+pub(crate) fn insert<S: Sql + ?Sized>(sql: &S, of: Text, words: &[String], totals: Totals) -> Result<()> {
+    let timeline = entry::timeline(of.id);
     let terms: Vec<String> = words.iter().map(|word| term(timeline, word)).collect();
     let statement = "INSERT INTO vault_text_index (rowid, words) VALUES (?, ?)";
-    sql.exec(statement, &[int(id), text(&terms.join(" "))])?;
-    let statement = "INSERT INTO vault_text (entry, words, texts_so_far, words_so_far) VALUES (?, ?, ?, ?)";
-    sql.exec_one("vault_text", statement, &[int(id), int(count), int(totals.texts), int(totals.words)])
+    sql.exec(statement, &[int(of.id), text(&terms.join(" "))])?;
+    sql.exec_one(
+        "vault_text",
+        "INSERT INTO vault_text (entry, log, kind, words, texts_so_far, words_so_far) VALUES (?, ?, ?, ?, ?, ?)",
+        &[int(of.id), Value::Int(of.log), Value::Int(of.kind), int(of.words), int(totals.texts), int(totals.words)],
+    )
 }
 
 /// Removes a timeline's texts behind this id, at most so many; returns how many.
@@ -161,39 +177,40 @@ fn delete<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<()> {
     sql.exec_one("vault_text", "DELETE FROM vault_text WHERE entry = ?", &[int(id)])
 }
 
-/// Where a word stands: in which entry, as its how manieth word, and how many words the entry has.
+/// Where a word stands: in which text, and how many words on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    pub(crate) id: u64,
+    pub(crate) text: Text,
     pub(crate) at: u64,
-    pub(crate) words: u64,
 }
 
 /// Where a word stands in a timeline, up to an id, in this order.
 pub(crate) fn places<S: Sql + ?Sized>(sql: &S, timeline: u64, word: &str, end: u64) -> Result<Vec<Place>> {
-    let statement = "SELECT w.doc, w.offset, t.words FROM vault_text_word w CROSS JOIN vault_text t ON t.entry = w.doc \
+    let statement = "SELECT w.doc, w.offset, t.log, t.kind, t.words FROM vault_text_word w CROSS JOIN vault_text t ON t.entry = w.doc \
                      WHERE w.term = ? AND w.doc > ? AND w.doc <= ?";
     let params = [text(&term(timeline, word)), int(entry::id(timeline, 0)?), int(end)];
-    sorted(sql.all(statement, &params, place)?)
+    sql.all(statement, &params, place).map(sorted)
 }
 
 /// Where words stand that begin like this, likewise.
 pub(crate) fn places_of_prefix<S: Sql + ?Sized>(sql: &S, timeline: u64, prefix: &str, end: u64) -> Result<Vec<Place>> {
-    let statement = "SELECT w.doc, w.offset, t.words FROM vault_text_word w CROSS JOIN vault_text t ON t.entry = w.doc \
+    let statement = "SELECT w.doc, w.offset, t.log, t.kind, t.words FROM vault_text_word w CROSS JOIN vault_text t ON t.entry = w.doc \
                      WHERE w.term >= ? AND w.term < ? AND w.doc > ? AND w.doc <= ?";
     let first = term(timeline, prefix);
     let behind = format!("{first}{}", char::MAX);
-    sorted(sql.all(statement, &[text(&first), text(&behind), int(entry::id(timeline, 0)?), int(end)], place)?)
+    let params = [text(&first), text(&behind), int(entry::id(timeline, 0)?), int(end)];
+    sql.all(statement, &params, place).map(sorted)
 }
 
 fn place(row: &[ValueRef<'_>]) -> Result<Place> {
-    Ok(Place { id: columns::counter(row, 0)?, at: columns::counter(row, 1)?, words: columns::counter(row, 2)? })
+    let (id, at) = (columns::counter(row, 0)?, columns::counter(row, 1)?);
+    let (log, kind, words) = (columns::int(row, 2)?, columns::int(row, 3)?, columns::counter(row, 4)?);
+    Ok(Place { text: Text { id, log, kind, words }, at })
 }
 
-fn sorted(mut places: Vec<Place>) -> Result<Vec<Place>> {
-    places.sort();
-    places.dedup();
-    Ok(places)
+fn sorted(mut places: Vec<Place>) -> Vec<Place> {
+    places.sort_by_key(|place| (place.text.id, place.at));
+    places
 }
 
 /// A word as the index has it.

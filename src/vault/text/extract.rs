@@ -6,7 +6,7 @@ use rmp::Marker;
 use smallvec::SmallVec;
 
 use super::rule::TextRule;
-use super::words;
+use super::word;
 use crate::backend::Sql;
 use crate::causal::Extension;
 use crate::causal::table::entry::Row;
@@ -51,8 +51,8 @@ impl Selection {
         }
         let payload = read_payload(sql, row, stored.scheme)?;
         let texts = if is_text { str::from_utf8(&payload).into_iter().collect() } else { strings(&payload, fields) };
-        let words = words::of_texts(within(TEXT_BYTES, texts));
-        Ok((words::count(&words) > 0).then_some(words))
+        let words = word::of_texts(within(TEXT_BYTES, texts));
+        Ok(words.iter().any(|word| !word.is_empty()).then_some(words))
     }
 }
 

@@ -3,9 +3,11 @@
 use std::ops::ControlFlow;
 
 use super::extract::Selection;
-use super::{rule, words};
+use super::rule;
 use crate::backend::Access;
-use crate::causal::table::{entry, text as table, timeline};
+use crate::causal::table::entry::{self, Row};
+use crate::causal::table::text::{self as table, Text};
+use crate::causal::table::timeline;
 use crate::vault::open::Vault;
 use crate::words::{ErrorKind, Result};
 
@@ -51,7 +53,7 @@ fn step(vault: &Vault, timeline: u64, last: u64) -> Result<bool> {
     entry::scan(&*tx, from, last, |row| {
         if let Some(words) = selection.words(&*tx, &row)? {
             count += words.len() as u64;
-            texts.push((row.id, words));
+            texts.push((text(&row, &words), words));
         }
         newest = Some((row.id, row.hash));
         entries += 1;
@@ -60,14 +62,19 @@ fn step(vault: &Vault, timeline: u64, last: u64) -> Result<bool> {
     })?;
     // A damaged tree leads a scan astray; whoever goes on from what it finds would never come to an end.
     let Some((id, hash)) = newest.filter(|(id, _)| *id > from) else { return Ok(from >= last) };
-    for (id, words) in texts {
-        let count = words::count(&words);
-        totals.add(count);
-        table::insert(&*tx, id, &words, count, totals)?;
+    for (text, words) in texts {
+        totals.add(text.words);
+        table::insert(&*tx, text, &words, totals)?;
     }
     table::advance(&*tx, timeline, id, &hash)?;
     tx.commit()?;
     Ok(true)
+}
+
+/// What there is to say of the text of an entry that has these words.
+pub(super) fn text(row: &Row<'_>, words: &[String]) -> Text {
+    let count = words.iter().filter(|word| !word.is_empty()).count();
+    Text { id: row.id, log: row.log, kind: row.kind, words: count as u64 }
 }
 
 #[cfg(test)]
@@ -93,7 +100,7 @@ mod tests {
 
     fn answer(vault: &Vault, query: &str) -> Vec<(u64, f64)> {
         let found = vault.search(query, &Filter::all(), 1000).unwrap();
-        found.iter().map(|found| (found.header.position.number(), found.score)).collect()
+        found.iter().map(|found| (found.event.header.position.number(), found.score)).collect()
     }
 
     /// Whether any of the index's own rows holds these bytes.

@@ -28,10 +28,10 @@ fn of_pattern<S: Sql + ?Sized>(sql: &S, timeline: u64, pattern: &Pattern, end: u
 
 /// Those of the second that stand right behind one of the first.
 fn follow(first: &[Place], second: &[Place]) -> Vec<Place> {
-    let mut first = first.iter().map(|place| (place.id, place.at.saturating_add(1))).peekable();
+    let mut first = first.iter().map(|place| (place.text.id, place.at.saturating_add(1))).peekable();
     let mut found = Vec::new();
     for place in second {
-        let key = (place.id, place.at);
+        let key = (place.text.id, place.at);
         while first.next_if(|before| *before < key).is_some() {}
         if first.peek() == Some(&key) {
             found.push(*place);
@@ -41,25 +41,23 @@ fn follow(first: &[Place], second: &[Place]) -> Vec<Place> {
 }
 
 fn counted(places: &[Place]) -> Vec<Occurrence> {
-    let texts = places.chunk_by(|a, b| a.id == b.id);
-    texts
-        .filter_map(|places| places.first().map(|first| (first, places.len() as u64)))
-        .map(|(first, times)| Occurrence { id: first.id, times, words: first.words })
-        .collect()
+    let texts = places.chunk_by(|a, b| a.text.id == b.text.id);
+    texts.filter_map(|places| Some(Occurrence { text: places.first()?.text, times: places.len() as u64 })).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::causal::table::text::Text;
 
     #[test]
     fn what_follows_stands_in_the_same_text_and_one_word_on() {
-        let places =
-            |all: &[(u64, u64)]| all.iter().map(|(id, at)| Place { id: *id, at: *at, words: 9 }).collect::<Vec<_>>();
+        let place = |&(id, at): &(u64, u64)| Place { text: Text { id, log: 1, kind: 1, words: 9 }, at };
+        let places = |all: &[(u64, u64)]| all.iter().map(place).collect::<Vec<_>>();
         let first = places(&[(1, 0), (1, 5), (2, 3), (4, u64::MAX)]);
         let second = places(&[(1, 1), (1, 2), (1, 6), (2, 3), (3, 4), (4, 0)]);
         assert_eq!(follow(&first, &second), places(&[(1, 1), (1, 6)]));
-        let times: Vec<_> = counted(&first).iter().map(|found| (found.id, found.times)).collect();
+        let times: Vec<_> = counted(&first).iter().map(|found| (found.text.id, found.times)).collect();
         assert_eq!(times, [(1, 2), (2, 1), (4, 1)]);
     }
 }

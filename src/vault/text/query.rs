@@ -1,6 +1,6 @@
 //! What is asked for.
 
-use super::words;
+use super::word;
 use crate::words::limits::{QUERY_BYTES, QUERY_WORDS};
 use crate::words::{Result, StoreError};
 
@@ -41,7 +41,7 @@ impl Query {
         };
         for (index, part) in text.split('"').enumerate() {
             let mut patterns = Vec::new();
-            words::visit(part, |word, end| {
+            word::visit(part, |word, end| {
                 let is_prefix = part.get(end..).is_some_and(|rest| rest.starts_with('*'));
                 patterns.push(Pattern { word: word.to_owned(), is_prefix });
             });
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_phrase_is_counted_wherever_it_stands() {
         let count =
-            |query: &str, text: &str| Query::parse(query).unwrap().phrases[0].count(&words::of_texts(text.split('|')));
+            |query: &str, text: &str| Query::parse(query).unwrap().phrases[0].count(&word::of_texts(text.split('|')));
         assert_eq!(count("a", "a b a"), 2);
         assert_eq!(count("\"a b\"", "a b a|b a b"), 2);
         assert_eq!(count("\"a a\"", "a a a"), 2);

@@ -7,17 +7,16 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use crate::causal::table::text::Totals;
+use crate::causal::table::text::{Text, Totals};
 
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
 
-/// A text that holds a phrase: how often, and how many words it has.
+/// A text that holds a phrase, and how often.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Occurrence {
-    pub(super) id: u64,
+    pub(super) text: Text,
     pub(super) times: u64,
-    pub(super) words: u64,
 }
 
 /// An answer. The greatest has the highest score and, of equal ones, the smallest id.
@@ -27,17 +26,18 @@ pub(super) struct Ranked {
     pub(super) score: f64,
 }
 
-/// Every text that holds at least one phrase, the best first. `found` has the texts of each phrase in the order of ids.
-pub(super) fn rank(totals: Totals, found: &[Vec<Occurrence>]) -> BinaryHeap<Ranked> {
+/// Every text that holds at least one phrase and is wanted, the best first. `found` has the texts of each phrase in the
+/// order of ids.
+pub(super) fn rank(totals: Totals, found: &[Vec<Occurrence>], is_wanted: impl Fn(&Text) -> bool) -> BinaryHeap<Ranked> {
     let mean = totals.words as f64 / totals.texts.max(1) as f64;
-    let mut scores: Vec<Ranked> = Vec::with_capacity(found.iter().map(Vec::len).sum());
+    let mut scores: Vec<Ranked> = Vec::new();
     for texts in found {
         let holding = texts.len() as f64;
         let weight = (1.0 + (totals.texts as f64 - holding + 0.5).max(0.0) / (holding + 0.5)).ln();
-        scores.extend(texts.iter().map(|text| {
-            let times = text.times as f64;
-            let length = 1.0 - B + B * text.words as f64 / mean.max(1.0);
-            Ranked { id: text.id, score: weight * times * (K1 + 1.0) / (times + K1 * length) }
+        scores.extend(texts.iter().filter(|found| is_wanted(&found.text)).map(|found| {
+            let times = found.times as f64;
+            let length = 1.0 - B + B * found.text.words as f64 / mean.max(1.0);
+            Ranked { id: found.text.id, score: weight * times * (K1 + 1.0) / (times + K1 * length) }
         }));
     }
     // Stable, so that a text's scores are added up in the order of the query.
@@ -78,9 +78,11 @@ mod tests {
 
     fn ranked(totals: (u64, u64), found: &[&[(u64, u64, u64)]]) -> Vec<(u64, f64)> {
         let totals = Totals { texts: totals.0, words: totals.1 };
-        let texts =
-            |all: &&[(u64, u64, u64)]| all.iter().map(|&(id, times, words)| Occurrence { id, times, words }).collect();
-        let mut heap = rank(totals, &found.iter().map(texts).collect::<Vec<_>>());
+        let found = found.iter().map(|texts| {
+            let text = |id, words| Text { id, log: 1, kind: 1, words };
+            texts.iter().map(|&(id, times, words)| Occurrence { text: text(id, words), times }).collect()
+        });
+        let mut heap = rank(totals, &found.collect::<Vec<_>>(), |_| true);
         std::iter::from_fn(|| heap.pop()).map(|ranked| (ranked.id, ranked.score)).collect()
     }
 

@@ -1,19 +1,18 @@
 //! Searching for words.
 
-use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 
 use super::extract::Selection;
 use super::query::Query;
 use super::rank::{Occurrence, Ranked, rank};
-use super::{index, places, rule, words};
+use super::{index, places, rule};
 use crate::backend::{Access, Sql};
 use crate::causal::schema::is_present;
 use crate::causal::table::{entry, text as table, text_rule, timeline};
 use crate::vault::filter::Filter;
-use crate::vault::header::EventHeader;
 use crate::vault::open::Vault;
-use crate::vault::record::Names;
+use crate::vault::recall::Wanted;
+use crate::vault::record::{Names, StoredEvent};
 use crate::words::{ErrorKind, Result, StoreError};
 
 /// An event whose text holds what was searched for. See [`Vault::search`].
@@ -26,14 +25,14 @@ use crate::words::{ErrorKind, Result, StoreError};
 /// vault.named_writer("alice")?.commit(Event::new("note", "milk and bread")?.stream("list"))?;
 /// let found = vault.search("bread", &Filter::all(), 1)?;
 /// assert!(found[0].score > 0.0);
-/// assert_eq!(vault.get(&found[0].header)?.decode::<String>()?, "milk and bread");
+/// assert_eq!(found[0].event.decode::<String>()?, "milk and bread");
 /// # Ok::<(), causal_vault::StoreError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TextMatch {
     /// The event.
-    pub header: EventHeader,
+    pub event: StoredEvent,
     /// How well it fits: the more the better. Scores of one query can be compared, those of two cannot.
     pub score: f64,
 }
@@ -103,34 +102,28 @@ fn answer<S: Sql + ?Sized>(vault: &Vault, sql: &S, query: &Query, filter: &Filte
         let selection = Selection::of(sql, &rule::read(sql, vault.tenant())?)?;
         entry::scan(sql, reached, end, |row| {
             if let Some(words) = selection.words(sql, &row)? {
-                let count = words::count(&words);
-                totals.add(count);
+                let text = index::text(&row, &words);
+                totals.add(text.words);
                 for (phrase, texts) in query.phrases.iter().zip(&mut found) {
                     let times = phrase.count(&words);
-                    texts.extend((times > 0).then_some(Occurrence { id: row.id, times, words: count }));
+                    texts.extend((times > 0).then_some(Occurrence { text, times }));
                 }
             }
             Ok(ControlFlow::Continue(()))
         })?;
     }
-    best(sql, rank(totals, &found), filter, k)
-}
-
-fn best<S: Sql + ?Sized>(sql: &S, mut ranked: BinaryHeap<Ranked>, filter: &Filter, k: usize) -> Result<Vec<TextMatch>> {
+    let wanted = Wanted::by(sql, timeline, filter, end)?;
+    let mut ranked = rank(totals, &found, |text| wanted.takes(text.id, Some((text.log, text.kind))));
     let mut names = Names::default();
-    let mut matches = Vec::new();
-    while matches.len() < k
-        && let Some(Ranked { id, score }) = ranked.pop()
-    {
-        let header = entry::by_id(sql, id, |row| names.header(sql, &row))?.ok_or_else(|| StoreError::Corrupt {
+    let best = std::iter::from_fn(|| ranked.pop()).take(k);
+    best.map(|Ranked { id, score }| match entry::by_id(sql, id, |row| names.event(sql, &row))? {
+        Some(event) => Ok(TextMatch { event, score }),
+        None => Err(StoreError::Corrupt {
             what: "the text index".to_owned(),
             detail: format!("it names position {}, where no event is", entry::position(id)),
-        })?;
-        if filter.matches(&header) {
-            matches.push(TextMatch { header, score });
-        }
-    }
-    Ok(matches)
+        }),
+    })
+    .collect()
 }
 
 /// What a damaged index says can be read from the events again.

@@ -11,12 +11,12 @@ use causal_vault::{Event, Filter, TextMatch, Vault};
 
 /// The positions of the answers, the best first.
 fn positions(found: &[TextMatch]) -> Vec<u64> {
-    found.iter().map(|found| found.header.position.number()).collect()
+    found.iter().map(|found| found.event.header.position.number()).collect()
 }
 
 /// The positions and the bits of the scores.
 fn bits(found: &[TextMatch]) -> Vec<(u64, u64)> {
-    found.iter().map(|found| (found.header.position.number(), found.score.to_bits())).collect()
+    found.iter().map(|found| (found.event.header.position.number(), found.score.to_bits())).collect()
 }
 
 fn search(vault: &Vault, query: &str) -> Vec<u64> {

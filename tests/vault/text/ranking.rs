@@ -141,3 +141,22 @@ fn nothing_is_found_for_no_words_no_answers_and_no_rule() {
     assert!(vault.search("message", &Filter::all().up_to(Position::START), 9).unwrap().is_empty());
     assert!(vault.search("message", &Filter::stream(""), 9).is_err());
 }
+
+#[test]
+fn of_the_texts_those_of_an_intent_are_found_as_it_is_seen_then() {
+    let vault = vault();
+    vault.index_text(TextRule::kind("chat.*")).unwrap();
+    let events = (0..400_u16).map(|n| {
+        let values = if n % 4 == 0 { [0.0, 1.0] } else { [1.0, 0.0] };
+        chat(&format!("message number{n}")).embedding("minilm", &values)
+    });
+    alice(&vault).commit_batch(events).unwrap();
+    let north = |position| vault.get(Position::new(position)).unwrap().header.intent;
+    let nobody = Filter::all().with_intent(causal_vault::IntentId::from_bytes([7; 32]));
+    assert!(vault.search("message", &nobody, 9).unwrap().is_empty());
+    vault.assign_up_to(Position::new(400)).unwrap();
+    let filter = Filter::all().with_intent(north(1).unwrap());
+    let found = vault.search("message", &filter, 400).unwrap();
+    assert_eq!(super::positions(&found), (0..100).map(|n| n * 4 + 1).collect::<Vec<_>>());
+    assert_eq!(vault.search("number4 number5", &filter.up_to(Position::new(6)), 9).unwrap().len(), 1);
+}

@@ -53,11 +53,6 @@ pub(super) fn of_texts<'t>(texts: impl IntoIterator<Item = &'t str>) -> Vec<Stri
     words
 }
 
-/// How many of these are words.
-pub(super) fn count(words: &[String]) -> u64 {
-    words.iter().filter(|word| !word.is_empty()).count() as u64
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -94,7 +89,6 @@ mod tests {
     fn between_two_texts_there_is_a_gap() {
         assert_eq!(of_texts(["a b", "?", "c"]), ["a", "b", "", "c"]);
         assert_eq!(of_texts(["", "a"]), ["a"]);
-        assert_eq!(count(&of_texts(["a b", "?", "c"])), 3);
     }
 
     proptest! {
