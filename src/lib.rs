@@ -122,8 +122,8 @@ pub use intent::{
 pub use uuid::Uuid;
 pub use vault::{
     CheckpointSchedule, CheckpointSink, Cursor, Event, EventHeader, EventId, EventKey, Events, FileSink, Filter,
-    Lineage, LogSummary, Outcome, Position, Query, Receipt, SignatureVerdict, Similar, Standing, StoredEvent,
-    TextMatch, TextRule, Vault, VaultBuilder, VaultTransaction, WatchOptions, Watcher, Writer,
+    Hybrid, Intent, Lineage, LogSummary, Outcome, Position, Query, Receipt, SignatureVerdict, Similar, Standing,
+    StoredEvent, TextMatch, TextRule, Vault, VaultBuilder, VaultTransaction, WatchOptions, Watcher, Writer,
 };
 pub use words::{ChainRule, EngineError, ErrorKind, Result, StoreError, UnknownEvent, limits};
 

@@ -34,4 +34,5 @@ pub use hashing::HashingEncoder;
 pub use id::{CellId, IntentId};
 pub use options::IntentOptions;
 pub use store::{IntentStore, IntentSummary};
+pub(crate) use text::words;
 pub use vector::UnitVector;

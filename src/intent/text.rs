@@ -8,6 +8,12 @@ use crate::words::{Result, StoreError};
 /// Characters of a part of a word, its borders counted.
 const PART: std::ops::RangeInclusive<usize> = 3..=5;
 
+/// The words of a text, each once and in alphabetical order; none of one that is too long.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let words = Words::of(text).ok();
+    words.iter().flat_map(|words| words.distinct().into_keys()).map(str::to_owned).collect()
+}
+
 /// A text that has words: lower-cased, and split wherever a character is neither a letter nor a digit.
 pub(super) struct Words(String);
 

@@ -44,7 +44,7 @@ pub use open::Vault;
 pub use outcome::Outcome;
 pub use read::Events;
 pub(crate) use read::visit_logs;
-pub use recall::{Query, Similar};
+pub use recall::{Hybrid, Intent, Query, Similar};
 pub use receipt::Receipt;
 pub use record::StoredEvent;
 pub(crate) use record::read_payload;

@@ -73,3 +73,8 @@ pub(crate) fn set_model<S: Sql + ?Sized>(sql: &S, id: u64, model: i64) -> Result
     )
     .map(drop)
 }
+
+/// Removes the values of an entry's embedding.
+pub(crate) fn remove<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<()> {
+    sql.exec("DELETE FROM vault_embedding WHERE id = ?", &[int(id)]).map(drop)
+}

@@ -67,6 +67,12 @@ pub(crate) fn advance<S: Sql + ?Sized>(sql: &S, timeline: u64, entry: u64, hash:
     sql.exec(statement, &[int(timeline), int(entry), blob(hash.as_bytes())]).map(drop)
 }
 
+/// Forgets what is indexed of an entry.
+pub(crate) fn remove<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<()> {
+    let statement = "DELETE FROM vault_lookup WHERE timeline = ? AND entry = ?";
+    sql.exec(statement, &[int(entry::timeline(id)), int(id)]).map(drop)
+}
+
 /// Forgets what is indexed of a timeline.
 pub(crate) fn clear<S: Sql + ?Sized>(sql: &S, timeline: u64) -> Result<()> {
     sql.exec("DELETE FROM vault_lookup WHERE timeline = ?", &[int(timeline)]).map(drop)

@@ -160,7 +160,6 @@ pub(crate) fn clear<S: Sql + ?Sized>(sql: &S, timeline: u64, after: u64, most: u
 
 /// Removes an entry's words, and what the index still holds of texts that were removed before: nothing in its tables
 /// tells any longer that they were there. That they are not indexed again is for whoever erases the payload.
-#[allow(dead_code)] // An erasure has to call it.
 pub(crate) fn remove<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<()> {
     let words = sql.first("SELECT words FROM vault_text WHERE entry = ?", &[int(id)], |row| columns::int(row, 0))?;
     let Some(words) = words else { return Ok(()) };

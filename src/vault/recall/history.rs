@@ -1,5 +1,6 @@
 //! What became of an intent.
 
+use super::similar::home;
 use super::{label, past, projection};
 use crate::backend::{Access, Sql};
 use crate::causal::table::{entry, timeline};
@@ -70,6 +71,19 @@ impl Vault {
             }
         }
         Ok(told)
+    }
+}
+
+impl Vault {
+    /// The intent that the event at a position belongs to, as it is seen from another one.
+    pub(super) fn intent_as_of(&self, position: Position, seen_from: Position) -> Result<Option<IntentId>> {
+        let sql = self.db().begin(Access::Read)?;
+        let Some((timeline, _)) = timeline::size(&*sql, self.tenant(), timeline::MAIN)? else { return Ok(None) };
+        if !super::is_there(&*sql)? {
+            return Ok(None);
+        }
+        let (id, end) = (entry::id(timeline, position.number())?, entry::id(timeline, seen_from.number())?);
+        home(&*sql, id, end)
     }
 }
 

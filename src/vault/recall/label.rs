@@ -99,6 +99,11 @@ fn label(row: &[ValueRef<'_>]) -> Result<Label> {
     Ok(Label { entry: columns::counter(row, 0)?, model, intent, cell: CellId(cell) })
 }
 
+/// Removes the label of an entry.
+pub(super) fn remove<S: Sql + ?Sized>(sql: &S, entry: u64) -> Result<()> {
+    sql.exec("DELETE FROM vault_intent_label WHERE entry = ?", &[int(entry)]).map(drop)
+}
+
 /// Forgets the labels of entries with ids above `after` and up to `to`.
 pub(super) fn clear<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<()> {
     sql.exec("DELETE FROM vault_intent_label WHERE entry > ? AND entry <= ?", &[int(after), int(to)]).map(drop)

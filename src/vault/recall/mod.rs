@@ -11,23 +11,32 @@
 //! vectors      an index of the embeddings in memory        │
 //! query        what is looked for                          │ recall
 //! similar      what is near                                │
+//! hybrid       what is near and has the words              │
+//! terms        the words that tell groups from each other  │
 //! view         the intents, as of any position             ┘
+//! erasure      all that has to let go of an event
 //! ```
 
 mod assign;
+mod erasure;
 mod history;
+mod hybrid;
 mod label;
 mod past;
 mod projection;
 mod query;
 mod similar;
 mod state;
+mod terms;
 mod vectors;
+mod view;
 mod wanted;
 
+pub use hybrid::Hybrid;
 pub(super) use query::Encoders;
 pub use query::Query;
 pub use similar::Similar;
+pub use view::Intent;
 pub(super) use wanted::{Wanted, members};
 
 use parking_lot::Mutex;

@@ -54,6 +54,13 @@ pub(super) fn homes<S: Sql + ?Sized>(sql: &S, model: i64, at: u64) -> Result<Hom
     Ok(rows.into_iter().collect())
 }
 
+/// To which intent a cell belonged once the entry `at` was assigned.
+pub(super) fn home<S: Sql + ?Sized>(sql: &S, model: i64, cell: CellId, at: u64) -> Result<Option<i64>> {
+    let statement = "SELECT intent FROM vault_intent_home \
+                     WHERE model = ? AND cell = ? AND since <= ? ORDER BY since DESC LIMIT 1";
+    sql.first(statement, &[Value::Int(model), int(cell.0.into()), int(at)], |row| columns::int(row, 0))
+}
+
 /// A fact, its intents by number. The first target of a split is the largest part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fact {

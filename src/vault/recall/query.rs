@@ -28,6 +28,7 @@ use crate::words::{Result, StoreError};
 pub struct Query {
     pub(super) about: About,
     pub(super) model: Option<String>,
+    pub(super) words: Option<String>,
     pub(super) filter: Filter,
 }
 
@@ -45,7 +46,7 @@ impl Query {
     /// let query = causal_vault::Query::embedding("minilm", &[0.6, 0.8]);
     /// ```
     pub fn embedding(model: impl Into<String>, values: &[f32]) -> Self {
-        Self { about: About::Embedding(values.to_vec()), model: Some(model.into()), filter: Filter::all() }
+        Self { about: About::Embedding(values.to_vec()), model: Some(model.into()), words: None, filter: Filter::all() }
     }
 
     /// An event that has an embedding; it is not found itself.
@@ -56,7 +57,7 @@ impl Query {
     /// let query = Query::event(Position::new(7));
     /// ```
     pub fn event(event: impl Into<EventKey>) -> Self {
-        Self { about: About::Event(event.into()), model: None, filter: Filter::all() }
+        Self { about: About::Event(event.into()), model: None, words: None, filter: Filter::all() }
     }
 
     /// A text, embedded by the encoder that the vault [was given](crate::VaultBuilder::encoder).
@@ -75,7 +76,7 @@ impl Query {
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn text(text: impl Into<String>) -> Self {
-        Self { about: About::Text(text.into()), model: None, filter: Filter::all() }
+        Self { about: About::Text(text.into()), model: None, words: None, filter: Filter::all() }
     }
 
     /// The model whose embeddings are compared, where the vault has encoders for several.
@@ -85,6 +86,16 @@ impl Query {
     /// ```
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.model = Some(model.into());
+        self
+    }
+
+    /// The words that [`hybrid`](crate::Vault::hybrid) searches for, where they are others than the query's text.
+    ///
+    /// ```
+    /// let query = causal_vault::Query::embedding("minilm", &[0.6, 0.8]).words("\"billing service\" E4711");
+    /// ```
+    pub fn words(mut self, words: impl Into<String>) -> Self {
+        self.words = Some(words.into());
         self
     }
 

@@ -78,12 +78,8 @@ impl Vault {
         let mut found = self.recall().vectors.nearest(sql, &model, &about.unit, most, end, &wanted)?;
         found.retain(|found| about.itself != Some(found.position));
         found.truncate(k);
-        let homes = match super::is_there(sql)? {
-            true => past::homes(sql, model.id, end)?,
-            false => past::Homes::new(),
-        };
         let mut names = Names::default();
-        found.iter().map(|found| show(sql, &mut names, &homes, found)).collect()
+        found.iter().map(|found| show(sql, &mut names, end, found)).collect()
     }
 
     /// The direction that a query is about.
@@ -116,16 +112,19 @@ struct Direction {
     itself: Option<u64>,
 }
 
-fn show(sql: &dyn Transaction, names: &mut Names, homes: &past::Homes, found: &FlatMatch) -> Result<Similar> {
+fn show(sql: &dyn Transaction, names: &mut Names, end: u64, found: &FlatMatch) -> Result<Similar> {
     let event = entry::by_id(sql, found.position, |row| names.event(sql, &row))?;
     let event = event.ok_or_else(|| StoreError::Corrupt {
         what: format!("the entry at position {}", entry::position(found.position)),
         detail: "its embedding is there and it is not; run verify".to_owned(),
     })?;
-    let home = match event.header.intent {
-        Some(_) => label::of(sql, found.position)?.and_then(|label| homes.get(&label.cell)).copied(),
-        None => None,
-    };
-    let intent = home.map(|home| label::intent(sql, home)).transpose()?.flatten().map(|(_, intent)| intent);
+    let intent = if event.header.intent.is_some() { home(sql, found.position, end)? } else { None };
     Ok(Similar { event, similarity: found.similarity, intent })
+}
+
+/// The intent that the event of an entry belongs to, as it is seen from the entry `end`.
+pub(super) fn home(sql: &dyn Transaction, id: u64, end: u64) -> Result<Option<IntentId>> {
+    let Some(label) = label::of(sql, id)? else { return Ok(None) };
+    let Some(home) = past::home(sql, label.model, label.cell, end)? else { return Ok(None) };
+    Ok(label::intent(sql, home)?.map(|(_, intent)| intent))
 }

@@ -61,6 +61,13 @@ impl Vectors {
         Ok(loaded.index.nearest(query, k, end, keep, read)?.rows)
     }
 
+    /// Forgets the embedding of an entry.
+    pub(super) fn remove(&self, id: u64) {
+        for loaded in self.0.lock().values() {
+            loaded.write().index.retain(|position| position != id);
+        }
+    }
+
     /// Forgets what was loaded.
     pub(super) fn reset(&self) {
         self.0.lock().clear();

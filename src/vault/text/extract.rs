@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use rmp::Marker;
 use smallvec::SmallVec;
 
-use super::rule::TextRule;
+use super::rule::{self, TextRule};
 use super::word;
 use crate::backend::Sql;
 use crate::causal::Extension;
+use crate::causal::schema::is_present;
 use crate::causal::table::entry::Row;
-use crate::causal::table::kind;
+use crate::causal::table::{kind, text_rule};
 use crate::vault::filter::fits;
 use crate::vault::header::MESSAGE_PACK;
 use crate::vault::messagepack::{self, Token};
@@ -38,6 +39,16 @@ impl Selection {
 
     /// The words of an entry that can be searched; `None` if there are none.
     pub(super) fn words<S: Sql + ?Sized>(&self, sql: &S, row: &Row<'_>) -> Result<Option<Vec<String>>> {
+        let words = self.read(sql, row, |texts| word::of_texts(within(TEXT_BYTES, texts)))?;
+        Ok(words.filter(|words| words.iter().any(|word| !word.is_empty())))
+    }
+
+    /// The texts of an entry, one line each.
+    fn text<S: Sql + ?Sized>(&self, sql: &S, row: &Row<'_>) -> Result<Option<String>> {
+        self.read(sql, row, |texts| within(TEXT_BYTES, texts).collect::<Vec<_>>().join("\n"))
+    }
+
+    fn read<S: Sql + ?Sized, T>(&self, sql: &S, row: &Row<'_>, show: impl FnOnce(Vec<&str>) -> T) -> Result<Option<T>> {
         let Some(fields) = self.0.get(&row.kind) else { return Ok(None) };
         let stored = row.decode()?;
         let media_type = stored.extensions.iter().find_map(|extension| match extension {
@@ -51,8 +62,23 @@ impl Selection {
         }
         let payload = read_payload(sql, row, stored.scheme)?;
         let texts = if is_text { str::from_utf8(&payload).into_iter().collect() } else { strings(&payload, fields) };
-        let words = word::of_texts(within(TEXT_BYTES, texts));
-        Ok(words.iter().any(|word| !word.is_empty()).then_some(words))
+        Ok(Some(show(texts)))
+    }
+}
+
+/// What the events of a tenant say in words: the texts that it has chosen to index, or all where it has chosen none.
+pub(in crate::vault) struct Texts(Selection);
+
+impl Texts {
+    pub(in crate::vault) fn of<S: Sql + ?Sized>(sql: &S, tenant: &str) -> Result<Self> {
+        let chosen = if is_present(sql, &text_rule::TABLE)? { rule::read(sql, tenant)? } else { Vec::new() };
+        let everything = [TextRule::kind("*")];
+        Selection::of(sql, if chosen.is_empty() { &everything } else { &chosen }).map(Self)
+    }
+
+    /// The texts of an entry, one line each; `None` where it has none.
+    pub(in crate::vault) fn text<S: Sql + ?Sized>(&self, sql: &S, row: &Row<'_>) -> Result<Option<String>> {
+        Ok(self.0.text(sql, row)?.filter(|text| !text.is_empty()))
     }
 }
 

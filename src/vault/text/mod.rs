@@ -21,5 +21,6 @@ mod rule;
 mod search;
 mod word;
 
+pub(super) use extract::Texts;
 pub use rule::TextRule;
 pub use search::TextMatch;

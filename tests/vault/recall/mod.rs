@@ -4,6 +4,7 @@ mod as_of;
 mod histories;
 mod hostile;
 mod inline;
+mod intents;
 mod killed;
 mod rebuilding;
 mod similar;
