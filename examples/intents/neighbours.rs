@@ -66,8 +66,6 @@ fn row(own: usize, distances: &[f32], perplexity: f32) -> Vec<f32> {
             high = narrow;
             narrow = f32::midpoint(low, high);
         }
-        // Where all lie equally far no width will do, and any does as well.
-        narrow = narrow.min(1e6);
     }
     let mut weights: Vec<f32> = distances.iter().map(|distance| (-(distance - least) * narrow).exp()).collect();
     weights[own] = 0.0;

@@ -16,7 +16,7 @@ use crate::source::{Stream, Text};
 const LABEL_WORDS: usize = 3;
 const EXEMPLARS: usize = 3;
 /// Texts of one purpose scatter more by their words than by their meaning, and so a cut between them says less.
-const WORDS_APART: f32 = 0.5;
+pub(crate) const WORDS_APART: f32 = 0.5;
 
 /// A stream, and what became of it.
 #[derive(Debug)]
@@ -212,7 +212,7 @@ pub(crate) fn product(left: &[f32], right: &[f32]) -> f32 {
 }
 
 /// A name that a writer can have: a path may be longer than that, and hold what a name cannot.
-fn named(writer: &str) -> Outcome<Fingerprint> {
+pub(crate) fn named(writer: &str) -> Outcome<Fingerprint> {
     const LONGEST: usize = NAME_BYTES / char::MAX.len_utf8();
     let safe: Vec<char> = writer.chars().filter(|c| !c.is_control()).collect();
     let name: String = safe[safe.len().saturating_sub(LONGEST)..].iter().collect();

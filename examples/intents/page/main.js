@@ -66,10 +66,8 @@ function hideTip() {
 /** Tells of an event, beside it. */
 function showTip(event) {
   chosen.event = event;
-  if (event === null) {
-    hideTip();
-    return redraw();
-  }
+  drawRing();
+  if (event === null) return hideTip();
   const now = labels[event];
   const then = story.path[event][0];
   const lines = [element("p", "", story.text[event]), element("p", "", swatch(now), nameOf(now))];
@@ -83,7 +81,6 @@ function showTip(event) {
   const left = frame.left + x + 14;
   tip.style.left = `${left + tip.offsetWidth > innerWidth - 8 ? left - tip.offsetWidth - 28 : left}px`;
   tip.style.top = `${Math.max(8, Math.min(frame.top + y + 12, innerHeight - tip.offsetHeight - 8))}px`;
-  redraw();
 }
 
 /** Brings an event into view, and tells of it. */
@@ -93,6 +90,7 @@ function visit(event) {
   if (x < 20 || y < 20 || x > map.clientWidth - 20 || y > map.clientHeight - 20) {
     view.x += map.clientWidth / 2 - x;
     view.y += map.clientHeight / 2 - y;
+    redraw();
   }
   showTip(event);
   byId("said").textContent = tip.textContent;

@@ -13,6 +13,9 @@ pub(super) fn read(folder: &Path) -> Outcome<Stream> {
     let texts = load(&folder.join("clinc150-text.json"), |bytes| Ok(serde_json::from_slice::<Vec<String>>(bytes)?))?;
     let rows = load(&folder.join("clinc150-minilm.npy"), half_floats)?;
     check_count(texts.len())?;
+    if texts.is_empty() {
+        return Err("there are no texts; give at least one".into());
+    }
     if texts.len() != rows.len() {
         return Err(
             format!("there are {} texts and {} embeddings; each text needs one", texts.len(), rows.len()).into()

@@ -19,10 +19,11 @@ pub(super) fn read(folder: &Path) -> Outcome<Stream> {
         let writer = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
         let event = |text: String| Text { text, writer: writer.clone(), ..Text::default() };
         texts.extend(paragraphs(&text).map(event));
-        check_count(texts.len().max(1))?;
+        check_count(texts.len())?;
     }
-    check_count(texts.len())
-        .map_err(|error| format!("{}: no paragraph of a .txt or .md file has a word: {error}", folder.display()))?;
+    if texts.is_empty() {
+        return Err(format!("{}: no .txt or .md file in it has a word", folder.display()).into());
+    }
     Ok(Stream { name: folder.display().to_string(), model: None, texts })
 }
 
