@@ -2,17 +2,21 @@
 //!
 //! Everything that is asked of the vault's library is asked here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::slice;
 
 use causal_vault::limits::NAME_BYTES;
 use causal_vault::{
-    CellId, Encoder, Fingerprint, HashingEncoder, IntentEvent, IntentFact, IntentId, IntentOptions, IntentStore,
-    UnitVector,
+    self as vault, Encoder, Filter, HashingEncoder, IntentFact, IntentId, IntentOptions, Position, UnitVector, Vault,
 };
+use indicatif::ProgressIterator;
 
 use crate::Outcome;
 use crate::source::{Stream, Text};
 
+const KIND: &str = "text";
+const STREAM: &str = "texts";
 const LABEL_WORDS: usize = 3;
 const EXEMPLARS: usize = 3;
 /// Texts of one purpose scatter more by their words than by their meaning, and so a cut between them says less.
@@ -73,42 +77,42 @@ impl Event {
 }
 
 impl Story {
-    /// Gives every text of a stream to an intent store in turn, and writes down what it answers.
+    /// Commits every text of a stream to a vault, and reads back what the vault makes of it.
     pub(crate) fn of(stream: Stream) -> Outcome<Self> {
         let mut words = HashingEncoder::new();
         let model = stream.model.unwrap_or(words.model()).to_owned();
-        let given = stream.texts.first().map_or(0, |text| text.embedding.len());
-        let dimension = if stream.model.is_some() { given } else { words.dimension() };
-        let options = IntentOptions::new(&model, dimension);
-        let store = IntentStore::new(if stream.model.is_some() { options } else { options.separation(WORDS_APART) })?;
-        let mut teller = Teller::default();
-        for (position, Text { text, writer, embedding }) in (1..).zip(stream.texts) {
-            let told = |error| format!("event {position}: {error}");
-            words.learn(&text).map_err(told)?;
-            let embedding = if stream.model.is_some() { embedding } else { words.encode(&text).map_err(told)? };
-            let embedding = UnitVector::of_dimension(&embedding, dimension).map_err(told)?;
-            let event = IntentEvent::from(embedding.values()).writer(named(&writer)?);
-            let assigned = store.assign_event(event).map_err(told)?;
-            let path = vec![(position, teller.number(assigned.intent))];
-            teller.cells.push(assigned.cell);
-            teller.events.push(Event { text, writer, position, embedding, path });
-            teller.hear(&store, position, assigned.facts);
+        let vault = Vault::in_memory()?;
+        if stream.model.is_none() {
+            let options = IntentOptions::new(&model, words.dimension());
+            vault.choose_intents(options.separation(WORDS_APART))?;
         }
-        let last = teller.events.last().map_or(0, |event| event.position);
-        teller.hear(&store, last, store.consolidate()?);
-        Ok(teller.tell(stream.name, model, &words))
+        let mut writers = HashMap::new();
+        let mut events = Vec::with_capacity(stream.texts.len());
+        for (number, Text { text, writer, mut embedding }) in (1..).zip(stream.texts.into_iter().progress()) {
+            let told = |error| format!("text {number}: {error}");
+            words.learn(&text).map_err(told)?;
+            if stream.model.is_none() {
+                embedding = words.encode(&text).map_err(told)?;
+            }
+            let event = vault::Event::new(KIND, &text)?.stream(STREAM).embedding(&model, &embedding);
+            let by = match writers.entry(writer.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(vault.named_writer(&named(&writer))?),
+            };
+            let position = by.commit(event).map_err(told)?.position.number();
+            let embedding = UnitVector::new(&embedding)?;
+            events.push(Event { text, writer, position, embedding, path: Vec::new() });
+        }
+        vault.consolidate_intents(&model)?;
+        Teller::default().tell(&vault, stream.name, model, events, &words)
     }
 }
 
-/// A story that is being written down.
+/// A story that is being written down: what it calls the intents.
 #[derive(Default)]
 struct Teller {
     numbers: HashMap<IntentId, usize>,
     ids: Vec<IntentId>,
-    events: Vec<Event>,
-    /// The cell that each event stands in.
-    cells: Vec<CellId>,
-    facts: Vec<Fact>,
 }
 
 impl Teller {
@@ -119,55 +123,80 @@ impl Teller {
         })
     }
 
-    /// Takes down what a consolidation changed, and where each event stands since.
-    fn hear(&mut self, store: &IntentStore, at: u64, facts: Vec<IntentFact>) {
-        if facts.is_empty() {
-            return;
+    fn tell(
+        mut self,
+        vault: &Vault,
+        source: String,
+        model: String,
+        mut events: Vec<Event>,
+        words: &HashingEncoder,
+    ) -> Outcome<Story> {
+        for (event, stored) in events.iter_mut().zip(vault.events(Filter::kind(KIND))?) {
+            let header = stored?.header;
+            let intent = header.intent.ok_or_else(|| format!("event {} has no intent", header.position))?;
+            event.path.push((event.position, self.number(intent)));
         }
-        for fact in facts {
-            let kind = fact.kind();
-            let (from, into) = match fact {
-                IntentFact::Merged { from, into } => (from, vec![into]),
-                IntentFact::Split { from, into } => (from, into),
-            };
-            let into = into.into_iter().map(|id| self.number(id)).collect();
-            let from = self.number(from);
-            self.facts.push(Fact { at, kind, from, into });
+        let mut told = Vec::new();
+        let facts = vault.intent_facts(&model)?;
+        for facts in facts.chunk_by(|(left, _), (right, _)| left == right) {
+            told.extend(self.hear(vault, facts, &mut events)?);
         }
-        let mut known = BTreeMap::new();
-        for place in 0..self.events.len() {
-            let cell = self.cells[place];
-            let now = *known.entry(cell).or_insert_with(|| store.intent_of(cell));
-            let now = now.map(|id| self.number(id));
-            let event = &mut self.events[place];
-            if let Some(now) = now.filter(|now| *now != event.now()) {
-                event.path.push((at, now));
-            }
-        }
+        let intents = self.intents(&events, words);
+        Ok(Story { source, model, events, intents, facts: told })
     }
 
-    fn tell(self, source: String, model: String, words: &HashingEncoder) -> Story {
+    /// Takes down what changed at a position, and where each event stands since.
+    fn hear(&mut self, vault: &Vault, facts: &[(Position, IntentFact)], events: &mut [Event]) -> Outcome<Vec<Fact>> {
+        // The last consolidation is an event of the vault's own, behind all that are shown.
+        let last = events.last().map_or(0, |event| event.position);
+        let mut told = Vec::new();
+        let mut homes = HashMap::new();
+        let mut asked = HashSet::new();
+        for (position, fact) in facts {
+            let (from, into) = match fact {
+                IntentFact::Merged { from, into } => (from, slice::from_ref(into)),
+                IntentFact::Split { from, into } => (from, into.as_slice()),
+            };
+            for id in into.iter().filter(|id| asked.insert(**id)) {
+                let home = self.number(*id);
+                for event in vault.events(Filter::kind(KIND).with_intent(*id).up_to(*position))? {
+                    homes.insert(event?.header.position.number(), home);
+                }
+            }
+            let into = into.iter().map(|id| self.number(*id)).collect();
+            told.push(Fact { at: position.number().min(last), kind: fact.kind(), from: self.number(*from), into });
+        }
+        let at = told.first().map_or(last, |fact| fact.at);
+        for event in events {
+            if let Some(home) = homes.get(&event.position).filter(|home| **home != event.now()) {
+                event.path.push((at, *home));
+            }
+        }
+        Ok(told)
+    }
+
+    /// Every intent that was ever named, as it is now.
+    fn intents(&self, events: &[Event], words: &HashingEncoder) -> Vec<Intent> {
         let mut now = vec![Vec::new(); self.ids.len()];
         let mut ever = now.clone();
-        for (place, event) in self.events.iter().enumerate() {
+        for (place, event) in events.iter().enumerate() {
             now[event.now()].push(place);
             event.path.iter().for_each(|(_, intent)| ever[*intent].push(place));
         }
         let intent = |(number, id): (usize, &IntentId)| {
             let members = if now[number].is_empty() { &ever[number] } else { &now[number] };
-            let positions = || members.iter().map(|place| self.events[*place].position);
-            let exemplars = exemplars(&self.events, members);
+            let positions = || members.iter().map(|place| events[*place].position);
+            let exemplars = exemplars(events, members);
             Intent {
                 id: id.to_hex(),
-                label: label(&self.events, members, &exemplars, words),
+                label: label(events, members, &exemplars, words),
                 events: now[number].len(),
                 first: positions().min().unwrap_or_default(),
                 last: positions().max().unwrap_or_default(),
                 exemplars,
             }
         };
-        let intents = self.ids.iter().enumerate().map(intent).collect();
-        Story { source, model, events: self.events, intents, facts: self.facts }
+        self.ids.iter().enumerate().map(intent).collect()
     }
 }
 
@@ -212,9 +241,9 @@ pub(crate) fn product(left: &[f32], right: &[f32]) -> f32 {
 }
 
 /// A name that a writer can have: a path may be longer than that, and hold what a name cannot.
-pub(crate) fn named(writer: &str) -> Outcome<Fingerprint> {
+pub(crate) fn named(writer: &str) -> String {
     const LONGEST: usize = NAME_BYTES / char::MAX.len_utf8();
     let safe: Vec<char> = writer.chars().filter(|c| !c.is_control()).collect();
     let name: String = safe[safe.len().saturating_sub(LONGEST)..].iter().collect();
-    Ok(Fingerprint::named(if name.is_empty() { "nobody" } else { &name })?)
+    if name.is_empty() { "nobody".to_owned() } else { name }
 }

@@ -83,7 +83,7 @@ fn a_data_set_needs_an_embedding_for_each_text() {
     assert!(error.contains("1 texts and 2 embeddings"), "{error}");
     let not_a_number = [0x3c00, 0, 0, 0, 0x7e00, 0];
     let error = data(r#"["one", "two"]"#, &npy(HEADER, &not_a_number)).unwrap_err();
-    assert!(error.contains("event 2: ") && error.contains("NaN"), "{error}");
+    assert!(error.contains("text 2: ") && error.contains("NaN"), "{error}");
     let error = data("{", &npy(HEADER, &HALVES)).unwrap_err();
     assert!(error.contains("clinc150-text.json: "), "{error}");
     assert!(data("[]", &npy(&HEADER.replace("2, 3", "0, 3"), &[])).unwrap_err().contains("no texts"));
@@ -124,5 +124,5 @@ fn links_that_lead_round_in_a_circle_are_not_followed() {
 fn a_text_longer_than_the_encoder_takes_is_refused_with_its_number() {
     let folder = folder(&[("a.txt", format!("short\n\n{}", "x".repeat(2 << 20)).as_bytes())]);
     let error = Story::of(texts(folder.path()).unwrap()).unwrap_err().to_string();
-    assert!(error.contains("event 2: ") && error.contains("limit"), "{error}");
+    assert!(error.contains("text 2: ") && error.contains("limit"), "{error}");
 }
