@@ -35,8 +35,8 @@ fn a_writer_cannot_end_it_either() {
 
 #[test]
 fn the_page_asks_the_network_for_nothing() {
-    let page = render(&week()).unwrap();
-    let markup = page.replace(&json(&week()).unwrap(), "");
+    let page = render(week()).unwrap();
+    let markup = page.replace(&json(week()).unwrap(), "");
     for word in
         ["http:", "https:", "//cdn", "src=", "href=", "url(", "@import", "fetch(", "import(", "eval(", "innerHTML"]
     {
@@ -48,7 +48,7 @@ fn the_page_asks_the_network_for_nothing() {
 #[test]
 fn what_belongs_to_events_is_as_long_as_there_are_events() {
     let story = week();
-    let data = data(&render(&story).unwrap());
+    let data = data(&render(story).unwrap());
     for list in ["text", "writer", "position", "x", "y", "path"] {
         assert_eq!(data[list].as_array().unwrap().len(), story.events.len(), "{list}");
     }

@@ -6,6 +6,9 @@ mod placing;
 mod reading;
 mod telling;
 
+use std::sync::LazyLock;
+
+use crate::args::Source;
 use crate::source::{Stream, Text};
 use crate::story::Story;
 
@@ -15,6 +18,12 @@ fn stream<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Stream {
     Stream { name: "test".to_owned(), model: None, texts: texts.into_iter().map(text).collect() }
 }
 
-fn week() -> Story {
-    Story::of(crate::source::read(&crate::args::Source::Week).unwrap()).unwrap()
+/// The built-in week, told once for all tests.
+fn week() -> &'static Story {
+    static WEEK: LazyLock<Story> = LazyLock::new(told_week);
+    &WEEK
+}
+
+fn told_week() -> Story {
+    Story::of(crate::source::read(&Source::Week).unwrap()).unwrap()
 }

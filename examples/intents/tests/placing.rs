@@ -32,8 +32,8 @@ fn assert_sound(story: &Story) -> Layout {
 #[test]
 fn events_stand_on_islands_that_do_not_touch() {
     let story = week();
-    let layout = assert_sound(&story);
-    assert_eq!(layout.events, Layout::of(&story).events);
+    let layout = assert_sound(story);
+    assert_eq!(layout.events, Layout::of(story).events);
     assert!(layout.islands.iter().flatten().count() >= 8);
 }
 
@@ -83,8 +83,8 @@ fn points_without_any_difference_stay_finite() {
 #[test]
 fn the_nearest_island_has_another_colour_and_every_colour_is_used() {
     let story = week();
-    let layout = Layout::of(&story);
-    let colours = colours(&story, &layout);
+    let layout = Layout::of(story);
+    let colours = colours(story, &layout);
     let living: Vec<usize> = (0..colours.len()).filter(|intent| layout.islands[*intent].is_some()).collect();
     let middle = |intent: usize| layout.islands[intent].unwrap().0;
     for own in &living {
