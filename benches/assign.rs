@@ -42,7 +42,7 @@ fn builder(durability: Durability) -> VaultBuilder {
 /// An embedding near one of the topics.
 fn embedding(number: u64, dimension: usize, topics: u64) -> Vec<f32> {
     let values = |seed: u64| payload(seed, dimension).into_iter().map(|byte| f32::from(byte) - 127.5);
-    values(1 << 40 | number % topics).zip(values(number)).map(|(topic, own)| topic + 0.6 * own).collect()
+    values((1 << 40) | (number % topics)).zip(values(number)).map(|(topic, own)| topic + 0.6 * own).collect()
 }
 
 fn bare(number: u64, bytes: usize) -> Event {

@@ -119,6 +119,38 @@ impl Vault {
         self.intents_in(&*sql, filter)
     }
 
+    /// The intent of each event that a filter wants, in position order, as it is seen from the end of what the filter wants:
+    /// from now, or from the position that it goes [up to](Filter::up_to). Events that are still to be assigned have none.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Filter, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let alice = vault.named_writer("alice")?;
+    /// let note = alice.commit(Event::raw("note", "hi").stream("conv:demo").embedding("minilm", &[0.6, 0.8]))?;
+    /// let intent = vault.get(&note)?.header.intent.expect("it was assigned");
+    /// assert_eq!(vault.intent_labels(&Filter::all())?, [(note.position, intent)]);
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn intent_labels(&self, filter: &Filter) -> Result<Vec<(Position, IntentId)>> {
+        filter.check()?;
+        let sql = self.db().begin(Access::Read)?;
+        let Some((timeline, size)) = timeline::size(&*sql, self.tenant(), timeline::MAIN)? else {
+            return Ok(Vec::new());
+        };
+        if !super::is_there(&*sql)? {
+            return Ok(Vec::new());
+        }
+        let mut labels = Vec::new();
+        let up_to = filter.up_to.map_or(size, |up_to| up_to.number().min(size));
+        for (number, members) in members(&*sql, timeline, filter, up_to)? {
+            let Some((_, id)) = label::intent(&*sql, number)? else { continue };
+            labels.extend(members.entries.iter().map(|entry| (Position::new(entry::position(*entry)), id)));
+        }
+        labels.sort_unstable_by_key(|(position, _)| *position);
+        Ok(labels)
+    }
+
     fn intents_in(&self, sql: &dyn Transaction, filter: &Filter) -> Result<Vec<Intent>> {
         let Some((timeline, size)) = timeline::size(sql, self.tenant(), timeline::MAIN)? else { return Ok(Vec::new()) };
         if !super::is_there(sql)? {

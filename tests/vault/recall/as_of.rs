@@ -82,6 +82,12 @@ fn an_intent_as_of_a_position_has_the_events_that_it_had_there() {
             for (more, values) in events.iter().enumerate().skip(n + 1).take(80) {
                 alice.commit(thought(more, values)).unwrap();
             }
+            let labels = vault.intent_labels(&Filter::all().up_to(position)).unwrap();
+            let seen = |(_, _, cell): &(String, IntentId, causal_vault::CellId)| {
+                then.stores["plane"].intent_of(*cell).unwrap()
+            };
+            let expected: Vec<_> = then.labels.iter().map(|(position, label)| (*position, seen(label))).collect();
+            assert_eq!(labels, expected);
             for intent in then.stores["plane"].intents() {
                 let filter = Filter::all().with_intent(intent.id).up_to(position);
                 let members = vault.events(filter).unwrap().count();
