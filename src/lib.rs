@@ -74,8 +74,8 @@
 //!   [`Equivocation`] where a writer has told two stories.
 //! - The primitives, each usable alone over [`&dyn Backend`](Backend): [`WriterLog`], [`Generation`], [`Doorbell`],
 //!   [`Fingerprint`], and the bytes themselves: [`EntryV1`].
-//! - Why things happened: [`IntentStore`] for groups of events with one purpose, [`FlatIndex`] for what is near,
-//!   [`Encoder`] for the model.
+//! - Why things happened: [`Event::embedding`], [`Vault::intents`] and [`Vault::similar`], [`Vault::search`],
+//!   [`Vault::hybrid`]; [`Encoder`] for the model. Without a vault: [`IntentStore`] and [`FlatIndex`].
 //! - [`manual`]: [architecture](manual::architecture), [the bytes](mod@manual::format), [bundles](manual::bundle),
 //!   [what `Ok` means](manual::durability), [where the time goes](manual::performance),
 //!   [how it is tested](manual::proof), [why, and why not](manual::why), [changes](manual::changelog).

@@ -31,7 +31,7 @@ pub enum IntentFact {
 }
 
 impl IntentFact {
-    /// The kind of the event that records it.
+    /// What it is called where it is recorded.
     ///
     /// ```
     /// use causal_vault::{IntentFact, IntentId};
