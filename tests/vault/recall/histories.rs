@@ -27,7 +27,7 @@ fn history(dice: &mut Dice) {
         |seed, dimension| Stream { events: 900, intents: 8, dimension, seed, ..Stream::PLAIN }.events().0.into_iter();
     let mut streams = [stream(dice.below(1 << 20), 8), stream(dice.below(1 << 20), 12)];
     let mut vaults = [open(), open()];
-    for _ in 0..60 {
+    for _ in 0..40 {
         let vault = &vaults[usize::from(dice.below(2) == 0)];
         let writer = vault.named_writer(["alice", "bob"][usize::from(dice.below(2) == 0)]).unwrap();
         match dice.below(10) {
@@ -68,6 +68,6 @@ fn history(dice: &mut Dice) {
 
 #[test]
 fn whatever_happens_events_are_labelled_as_by_stores_that_were_given_them_in_order() {
-    let suite = suite("intents of a vault", 12, 1_000);
+    let suite = suite("intents of a vault", 6, 1_000);
     (0..u64::from(suite.cases)).for_each(|case| history(&mut suite.dice(case)));
 }

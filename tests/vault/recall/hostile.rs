@@ -18,7 +18,7 @@ const CELLS: [(&str, &[&str]); 6] = [
 
 #[test]
 fn edited_tables_give_errors_or_answers_and_are_found_anew() {
-    let suite = suite("edited intents", 60, 20_000);
+    let suite = suite("edited intents", 24, 20_000);
     let (folder, vault) = on_disk();
     let path = folder.path().join("agents.vault");
     let (events, _) = STREAM.events();

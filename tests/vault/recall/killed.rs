@@ -39,7 +39,7 @@ fn child() {
 
 #[test]
 fn what_a_killed_process_leaves_is_what_its_events_come_to() {
-    let suite = suite("kill -9 while intents are consolidated", 12, 1_000);
+    let suite = suite("kill -9 while intents are consolidated", 5, 1_000);
     let folder = tempfile::tempdir().unwrap();
     let mut path = folder.path().join("0");
     for case in 0..u64::from(suite.cases) {
