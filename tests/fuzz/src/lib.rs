@@ -8,6 +8,7 @@ pub mod entry;
 pub mod equivocation;
 pub mod file;
 pub mod import;
+pub mod intents;
 pub mod note;
 pub mod patch;
 pub mod payload;

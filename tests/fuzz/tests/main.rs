@@ -4,7 +4,7 @@ mod mistakes;
 mod seeds;
 
 use causal_vault_fuzz::driver::hold;
-use causal_vault_fuzz::{bundle, entry, equivocation, file, import, note, payload, tree_proof};
+use causal_vault_fuzz::{bundle, entry, equivocation, file, import, intents, note, payload, tree_proof};
 
 #[test]
 fn a_bundle_that_verifies_is_what_was_exported() {
@@ -29,6 +29,11 @@ fn an_edited_file_is_refused_or_damaged_or_as_it_was() {
 #[test]
 fn an_old_store_is_taken_over_whole_or_not_at_all() {
     hold("import", 1_500, 200_000, 20, import::target);
+}
+
+#[test]
+fn embeddings_are_counted_or_refused_and_snapshots_have_one_reading() {
+    hold("intents", 10_000, 1_000_000, 20, intents::target);
 }
 
 #[test]

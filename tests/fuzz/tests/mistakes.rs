@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use causal_vault::{
-    Bundle, ConsistencyProof, EntryV1, Equivocation, Event, ImportReport, InclusionProof, SignedNote, SqliteBackend,
-    SqliteOptions, StoreError, TailVerdict, TreeHead, Vault, import_agent_store, verify_consistency, verify_inclusion,
+    Bundle, ConsistencyProof, EntryV1, Equivocation, Event, ImportReport, InclusionProof, IntentStore, SignedNote,
+    SqliteBackend, SqliteOptions, StoreError, TailVerdict, TreeHead, Vault, import_agent_store, verify_consistency,
+    verify_inclusion,
 };
 use causal_vault_fuzz::driver::caught;
-use causal_vault_fuzz::{bundle, entry, equivocation, file, import, note, payload, tree_proof};
+use causal_vault_fuzz::{bundle, entry, equivocation, file, import, intents, note, payload, tree_proof};
 use rmp_serde::Deserializer;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -52,6 +53,15 @@ fn a_reader_of_proofs_that_overlooks_what_follows_or_repairs_what_it_reads_is_ca
             let (_, rest) = data.split_first_chunk::<8>()?;
             read(&[b"CVEQUIV\x01", rest].concat())
         })
+    });
+}
+
+#[test]
+fn a_reader_of_snapshots_that_overlooks_what_follows_is_caught() {
+    let shorter =
+        |data: &[u8]| (1..=8).find_map(|more| IntentStore::restore(data.get(..data.len().checked_sub(more)?)?).ok());
+    caught("intents", 10_000, |data| {
+        intents::target_with(data, |data| IntentStore::restore(data).or_else(|error| shorter(data).ok_or(error)))
     });
 }
 

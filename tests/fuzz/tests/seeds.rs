@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use causal_vault::{
-    ConsistencyProof, Event, Extension, Filter, InclusionProof, NoteSigner, SignedNote, SigningKey, Vault,
+    ConsistencyProof, Event, Extension, Filter, InclusionProof, IntentOptions, IntentStore, NoteSigner, SignedNote,
+    SigningKey, Vault,
 };
 use causal_vault_fuzz::payload::Tree;
 use causal_vault_fuzz::{equivocation, note, tree_proof};
@@ -22,6 +23,7 @@ fn write_seeds() {
     bundles();
     entries();
     equivocations();
+    intents();
     notes();
     payloads();
     proofs();
@@ -66,6 +68,23 @@ fn equivocations() {
     for (at, proof) in equivocation::SIGNED.iter().enumerate() {
         put("equivocation", &format!("vector-{at}"), proof);
     }
+}
+
+fn intents() {
+    for (name, events, turns) in [("one", 1, 1), ("few", 9, 3), ("many", 60, 5)] {
+        let store = IntentStore::new(IntentOptions::new("fuzz", 4)).unwrap();
+        let mut values = Vec::new();
+        for n in 0..events {
+            let turn = (n % turns) as f32;
+            let event = [1.0, turn, 0.5 * turn - 1.0, (n * n % 7) as f32 / 20.0];
+            store.assign(&event).unwrap();
+            values.extend(event.iter().flat_map(|value| value.to_le_bytes()));
+        }
+        put("intents", &format!("events-{name}"), &values);
+        put("intents", &format!("snapshot-{name}"), &store.snapshot().unwrap());
+    }
+    let odd = [f32::NAN, f32::INFINITY, 0.0, f32::MAX, f32::MIN_POSITIVE, -0.0, 1e-45, -1.0];
+    put("intents", "odd", &odd.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
 }
 
 fn notes() {
