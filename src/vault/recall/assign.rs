@@ -33,7 +33,7 @@ impl Recall {
         timeline: u64,
         show: impl FnOnce(&mut Projection) -> Result<T>,
     ) -> Result<T> {
-        let last = last(sql, timeline)?;
+        let last = label::last(sql, timeline)?;
         let mut slot = self.projection.lock();
         let mut projection = match slot.take() {
             Some(projection) if projection.is_current(sql, timeline, last)? => projection,
@@ -59,12 +59,6 @@ impl Recall {
         self.with(&*tx, tenant, timeline, |projection| projection.store(&*tx))?;
         tx.commit()
     }
-}
-
-/// The last entry of a timeline that has passed.
-fn last(sql: &dyn Transaction, timeline: u64) -> Result<u64> {
-    let first = entry::id(timeline, 0)?;
-    Ok(label::last(sql, first, entry::id(timeline, POSITION_MAX)?)?.unwrap_or(first))
 }
 
 impl Vault {
@@ -111,10 +105,7 @@ impl Vault {
         let sql = self.db().begin(Access::Read)?;
         let Some(timeline) = timeline::find(&*sql, self.tenant(), timeline::MAIN)? else { return Ok(Position::START) };
         let (first, end) = (entry::id(timeline.id, 0)?, entry::id(timeline.id, timeline.tree.size())?);
-        let last = match super::is_there(&*sql)? {
-            true => label::last(&*sql, first, end)?.unwrap_or(first),
-            false => first,
-        };
+        let last = if super::is_there(&*sql)? { label::last(&*sql, timeline.id)? } else { first };
         let next = projection::next(&*sql, timeline.id, last, end)?;
         Ok(Position::new(entry::position(next.map_or(end, |next| next.saturating_sub(1)))))
     }
@@ -270,7 +261,7 @@ impl Vault {
         if !super::is_there(&*sql)? {
             return Ok(None);
         }
-        let last = last(&*sql, timeline)?;
+        let last = label::last(&*sql, timeline)?;
         self.recall().with(&*sql, self.tenant(), timeline, |projection| {
             // What is labelled is not written again: this only reads.
             projection.advance(&*sql, last, usize::MAX, |_, _| {})?;

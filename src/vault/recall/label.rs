@@ -2,8 +2,9 @@
 //! an intent asked for a consolidation, or its embedding is damaged.
 
 use crate::backend::{Sql, Value, ValueRef, columns};
-use crate::causal::table::{Table, blob, int};
+use crate::causal::table::{Table, blob, entry, int};
 use crate::intent::{CellId, IntentId};
+use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
 
 /// Intents by number, so that a label is small.
@@ -57,20 +58,27 @@ pub(super) fn intent<S: Sql + ?Sized>(sql: &S, number: i64) -> Result<Option<(i6
 }
 
 pub(super) fn insert<S: Sql + ?Sized>(sql: &S, label: Label) -> Result<()> {
-    let statement = "INSERT INTO vault_intent_label (entry, model, intent, cell) VALUES (?, ?, ?, ?)";
+    let statement = "INSERT INTO vault_intent_label (entry, model, intent, cell) VALUES (?, ?, ?, ?) \
+                     ON CONFLICT (entry) DO UPDATE SET \
+                     model = excluded.model, intent = excluded.intent, cell = excluded.cell";
     let Label { entry, model, intent, cell } = label;
     sql.exec_one(TABLE.name, statement, &[int(entry), Value::Int(model), Value::Int(intent), int(cell.0.into())])
 }
 
 /// Notes that an entry has passed that is put under no intent.
 pub(super) fn insert_passed<S: Sql + ?Sized>(sql: &S, entry: u64) -> Result<()> {
-    sql.exec_one(TABLE.name, "INSERT INTO vault_intent_label (entry) VALUES (?)", &[int(entry)])
+    let statement = "INSERT INTO vault_intent_label (entry) VALUES (?) \
+                     ON CONFLICT (entry) DO UPDATE SET model = NULL, intent = NULL, cell = NULL";
+    sql.exec_one(TABLE.name, statement, &[int(entry)])
 }
 
-/// The last entry with an id up to `to` that was assigned.
-pub(super) fn last<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Option<u64>> {
+/// The last entry of a timeline that has passed, or the id before its first one. Labels behind the last entry that there is
+/// are nobody's.
+pub(super) fn last<S: Sql + ?Sized>(sql: &S, timeline: u64) -> Result<u64> {
+    let first = entry::id(timeline, 0)?;
+    let end = entry::last(sql, first, entry::id(timeline, POSITION_MAX)?)?.unwrap_or(first);
     let statement = "SELECT entry FROM vault_intent_label WHERE entry > ? AND entry <= ? ORDER BY entry DESC LIMIT 1";
-    sql.first(statement, &[int(after), int(to)], |row| columns::counter(row, 0))
+    Ok(sql.first(statement, &[int(first), int(end)], |row| columns::counter(row, 0))?.unwrap_or(first))
 }
 
 /// Where the event of an entry was put.

@@ -96,7 +96,8 @@ pub(super) fn record<S: Sql + ?Sized>(sql: &S, facts: &[Fact]) -> Result<()> {
             sql.exec_one(
                 FACTS.name,
                 "INSERT INTO vault_intent_fact (model, entry, ordinal, rank, fact, source, target) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (model, entry, ordinal, rank) DO UPDATE SET \
+                 fact = excluded.fact, source = excluded.source, target = excluded.target",
                 &[
                     Value::Int(fact.model),
                     int(fact.entry),

@@ -16,7 +16,6 @@ use crate::causal::{EntryHash, Fingerprint, key_event};
 use crate::intent::{CellId, IntentEvent, IntentFact, IntentId, IntentOptions, IntentStore};
 use crate::vault::read::visit_logs;
 use crate::vault::record::read_payload;
-use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
 
 /// States are stored after so many events at least, and when the embeddings since weigh as much as the states.
@@ -88,8 +87,7 @@ impl Projection {
         budget: usize,
         mut assigned: impl FnMut(u64, IntentId),
     ) -> Result<()> {
-        let first = entry::id(self.timeline, 0)?;
-        let last = label::last(sql, first, entry::id(self.timeline, POSITION_MAX)?)?.unwrap_or(first);
+        let last = label::last(sql, self.timeline)?;
         for (id, input) in inputs(sql, self.timeline, self.reached, to, budget)? {
             let is_new = id > last;
             match input {

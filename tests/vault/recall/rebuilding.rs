@@ -55,6 +55,7 @@ fn a_state_that_is_missing_or_damaged_is_found_anew() {
         "UPDATE vault_intent_state SET state = substr(state, 1, length(state) - 9)",
         "UPDATE vault_intent_state SET entry = entry + 1000",
         "UPDATE vault_intent_state SET entry = 5",
+        "INSERT INTO vault_intent_label VALUES ((1 << 40) + 1000000, 1, 1, 1)",
     ] {
         let edit = rusqlite::Connection::open(&path).unwrap();
         edit.execute_batch(damage).unwrap();
