@@ -149,6 +149,21 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_two_tenants_lie_apart() {
+        let vault = told();
+        let acme = vault.for_tenant("acme").unwrap();
+        acme.index_text(TextRule::kind("note")).unwrap();
+        commit(&acme, (0..300).map(|n| format!("text{n} and so on")));
+        catch_up(&acme).unwrap();
+        let terms = |timeline: u64| {
+            let statement = "SELECT DISTINCT term FROM vault_text_word WHERE doc >> 40 = ?";
+            vault.db().query(statement, &[crate::causal::table::int(timeline)]).unwrap()
+        };
+        assert_eq!((terms(1).len(), terms(2).len()), (903, 303));
+        assert!(terms(1).iter().all(|term| !terms(2).contains(term)));
+    }
+
+    #[test]
     fn an_index_is_filled_and_emptied_in_steps_and_a_history_that_was_cut_back_begins_it_anew() {
         let vault = told();
         let timeline = 1;

@@ -80,10 +80,11 @@ impl Vault {
         table::check(db)?;
         self.text_catalogue().check(db)?;
         index::catch_up(self)
-            .and_then(|()| match db.is_idle() {
-                true => answer(self, &*db.begin(Access::Read)?, &query, filter, k),
+            .and_then(|()| match db.begin(Access::Read) {
+                Ok(tx) => answer(self, &*tx, &query, filter, k),
                 // What this thread reads is part of its transaction.
-                false => answer(self, db, &query, filter, k),
+                Err(error) if error.kind() == ErrorKind::Unsupported => answer(self, db, &query, filter, k),
+                Err(error) => Err(error),
             })
             .map_err(damaged)
     }

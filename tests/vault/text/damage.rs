@@ -143,7 +143,6 @@ fn triggers_and_views_in_the_place_of_its_tables_are_refused_before_they_run() {
         let other = Connection::open(&path).unwrap();
         let vault = Vault::open(&path).unwrap();
         search(&vault, "message");
-        many(&vault, 300);
         other.execute_batch(change).unwrap();
         // Both a handle that has searched before and one that has not.
         let again = Vault::open(&path);
