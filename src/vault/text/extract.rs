@@ -31,7 +31,7 @@ impl Selection {
         let wanted = kinds.filter_map(|(number, kind)| {
             let mut rules = rules.iter().filter(|rule| fits(rule.pattern(), &kind)).peekable();
             rules.peek()?;
-            let fields: Option<Vec<_>> = rules.map(|rule| paths(rule)).collect();
+            let fields: Option<Vec<_>> = rules.map(paths).collect();
             Some((number, fields.map(|fields| fields.concat())))
         });
         Ok(Self(wanted.collect()))
@@ -147,10 +147,8 @@ fn walk<'p>(rest: &mut &'p [u8], wanted: &Wanted<'_>, found: &mut Vec<&'p str>) 
 
 /// The bytes of the string that a value begins with, if it is one: to a token, binary data are the same.
 fn string(mut rest: &[u8]) -> Option<&[u8]> {
-    let is_string = match Marker::from_u8(*rest.first()?) {
-        Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => true,
-        _ => false,
-    };
+    let first = Marker::from_u8(*rest.first()?);
+    let is_string = matches!(first, Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32);
     match Token::read(&mut rest) {
         Ok(Token::Bytes(bytes)) if is_string => Some(bytes),
         _ => None,

@@ -6,7 +6,7 @@ use causal_vault::{ErrorKind, Filter, Position, TextRule, Vault};
 use rusqlite::{Connection, params};
 
 use super::super::{alice, assert_intact, on_disk};
-use super::{bits, chat, many, search};
+use super::{below, bits, chat, many, search};
 use crate::suite::{Dice, suite};
 
 const TABLES: [&str; 6] = [
@@ -46,7 +46,7 @@ fn vault_path(vault: &Vault) -> PathBuf {
 
 /// Changes one row, and says which.
 fn damage(db: &Connection, dice: &mut Dice) -> String {
-    let table = TABLES[dice.below(6) as usize];
+    let table = TABLES[below(dice, 6)];
     let columns: Vec<(String, bool)> = db
         .prepare(&format!("SELECT name, pk FROM pragma_table_info('{table}')"))
         .unwrap()
@@ -55,14 +55,16 @@ fn damage(db: &Connection, dice: &mut Dice) -> String {
         .map(Result::unwrap)
         .collect();
     let keys: Vec<&str> = columns.iter().filter(|column| column.1).map(|column| column.0.as_str()).collect();
-    let column = &columns[dice.below(columns.len() as u64) as usize].0;
-    let rows: i64 = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
-    let row = dice.below(rows.max(1) as u64) as i64;
+    let column = &columns[below(dice, columns.len())].0;
+    let rows: u32 = db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+    let row = dice.below(rows.max(1).into());
     let is_row = format!("({0}) = (SELECT {0} FROM {table} LIMIT 1 OFFSET {row})", keys.join(", "));
     let statement = match dice.below(8) {
         0 => format!("DELETE FROM {table} WHERE {is_row}"),
         1 => format!("UPDATE {table} SET {column} = zeroblob({}) WHERE {is_row}", dice.below(40)),
-        2 => format!("UPDATE {table} SET {column} = {} WHERE {is_row}", dice.below(1 << 50) as i64 - 5),
+        2 => {
+            format!("UPDATE {table} SET {column} = {} WHERE {is_row}", i64::try_from(dice.below(1 << 50)).unwrap() - 5)
+        }
         3 => format!("UPDATE {table} SET {column} = substr({column}, 1, {}) WHERE {is_row}", dice.below(60)),
         _ => {
             // A byte of a blob or text is another; numbers are moved.

@@ -9,6 +9,13 @@ mod sharing;
 
 use causal_vault::{Event, Filter, TextMatch, Vault};
 
+use crate::suite::Dice;
+
+/// A number below `end`.
+fn below(dice: &mut Dice, end: usize) -> usize {
+    usize::try_from(dice.below(end as u64)).unwrap()
+}
+
 /// The positions of the answers, the best first.
 fn positions(found: &[TextMatch]) -> Vec<u64> {
     found.iter().map(|found| found.event.header.position.number()).collect()

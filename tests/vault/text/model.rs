@@ -3,6 +3,7 @@
 use causal_vault::{Event, Receipt, Vault};
 use serde_json::json;
 
+use super::below;
 use crate::suite::Dice;
 
 /// Words as they are written, and as they are compared.
@@ -40,18 +41,18 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    fn new(dice: &mut Dice, number: u64) -> Self {
+    fn new(dice: &mut Dice, number: usize) -> Self {
         let is_raw = dice.below(4) == 0;
         let texts = if is_raw { 1 } else { dice.below(4) };
         let texts: Vec<_> = (0..texts).map(|_| text(dice)).collect();
         Self {
-            kind: ["chat.message", "chat.note", "chat.", "log"][dice.below(4) as usize],
-            stream: ["conv:a", "conv:b"][dice.below(2) as usize],
-            writer: ["alice", "bob"][dice.below(2) as usize],
+            kind: ["chat.message", "chat.note", "chat.", "log"][below(dice, 4)],
+            stream: ["conv:a", "conv:b"][below(dice, 2)],
+            writer: ["alice", "bob"][below(dice, 2)],
             written: texts.iter().map(|text| text.0.clone()).collect(),
             words: texts.into_iter().map(|text| text.1).collect(),
             is_raw,
-            parent: (dice.below(3) == 0 && number > 0).then(|| 1 + dice.below(number.min(5)) as usize),
+            parent: (dice.below(3) == 0 && number > 0).then(|| 1 + below(dice, number.min(5))),
         }
     }
 
@@ -73,10 +74,10 @@ fn text(dice: &mut Dice) -> (String, Vec<&'static str>) {
     let (mut written, mut words) = (String::new(), Vec::new());
     for _ in 0..dice.below(12) {
         // The first words more often than the last.
-        let frequent = 1 + dice.below(16);
-        let (word, compared) = WORDS[dice.below(frequent) as usize];
+        let frequent = 1 + below(dice, 16);
+        let (word, compared) = WORDS[below(dice, frequent)];
         written.push_str(word);
-        let between = BETWEEN[dice.below(7) as usize];
+        let between = BETWEEN[below(dice, 7)];
         written.push_str(between);
         words.push(compared);
         words.extend((between == " AND_").then_some("and"));
@@ -84,7 +85,7 @@ fn text(dice: &mut Dice) -> (String, Vec<&'static str>) {
     (written, words)
 }
 
-pub(super) fn plans(dice: &mut Dice, count: u64) -> Vec<Plan> {
+pub(super) fn plans(dice: &mut Dice, count: usize) -> Vec<Plan> {
     (0..count).map(|number| Plan::new(dice, number)).collect()
 }
 
@@ -111,12 +112,12 @@ impl Query {
     pub(super) fn new(dice: &mut Dice) -> Self {
         let mut query = Self { written: String::new(), phrases: Vec::new() };
         for _ in 0..1 + dice.below(4) {
-            let words: Vec<_> = (0..1 + dice.below(6) / 3).map(|_| WORDS[dice.below(16) as usize]).collect();
+            let words: Vec<_> = (0..1 + dice.below(6) / 3).map(|_| WORDS[below(dice, 16)]).collect();
             let is_prefix = dice.below(4) == 0;
             let written: Vec<&str> = words.iter().map(|word| word.0).collect();
             let star = if is_prefix { "*" } else { "" };
             query.written.push_str(&match words.len() {
-                1 => format!("{}{star}{}", written[0], BETWEEN[dice.below(5) as usize]),
+                1 => format!("{}{star}{}", written[0], BETWEEN[below(dice, 5)]),
                 _ => format!("\"{}{star}\"", written.join(" ")),
             });
             let phrase = (words.iter().map(|word| word.1).collect(), is_prefix);

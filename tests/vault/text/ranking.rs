@@ -4,7 +4,7 @@ use causal_vault::{Event, Filter, Fingerprint, Position, TextRule, Vault};
 
 use super::super::{alice, vault};
 use super::model::{Plan, Query, plans, tell};
-use super::{bits, chat, many, search};
+use super::{below, bits, chat, many, search};
 use crate::suite::{Dice, suite};
 
 /// A vault that holds what was planned. Searches in between have indexed a part of it.
@@ -15,7 +15,7 @@ fn told(dice: &mut Dice, plans: &[Plan]) -> Vault {
         vault.index_text(TextRule::kind("chat.*")).unwrap();
     }
     while from < plans.len() {
-        let to = plans.len().min(from + 1 + dice.below(500) as usize);
+        let to = plans.len().min(from + 1 + below(dice, 500));
         tell(&vault, &plans[from..to], &mut told);
         vault.search("nothing", &Filter::all(), 1).unwrap();
         from = to;
@@ -24,8 +24,10 @@ fn told(dice: &mut Dice, plans: &[Plan]) -> Vault {
     vault
 }
 
+type Wants<'p> = Box<dyn Fn(usize, &Plan) -> bool + 'p>;
+
 /// A filter, and what it wants.
-fn filter<'p>(dice: &mut Dice, vault: &Vault, plans: &'p [Plan]) -> (Filter, Box<dyn Fn(usize, &Plan) -> bool + 'p>) {
+fn filter<'p>(dice: &mut Dice, vault: &Vault, plans: &'p [Plan]) -> (Filter, Wants<'p>) {
     match dice.below(6) {
         0 => (Filter::stream("conv:a"), Box::new(|_, plan| plan.stream == "conv:a")),
         1 => (Filter::kind("chat.m*"), Box::new(|_, plan| plan.kind == "chat.message")),
@@ -35,7 +37,7 @@ fn filter<'p>(dice: &mut Dice, vault: &Vault, plans: &'p [Plan]) -> (Filter, Box
             (Filter::all().after(Position::new(after)), Box::new(move |at, _| at as u64 >= after))
         }
         4 => {
-            let parent = dice.below(plans.len() as u64) as usize;
+            let parent = below(dice, plans.len());
             let header = vault.get(Position::new(parent as u64 + 1)).unwrap().header;
             (Filter::parent(&header), Box::new(move |at, plan| plan.parent.is_some_and(|back| at - back == parent)))
         }
@@ -48,8 +50,8 @@ fn answers_are_those_of_a_naive_model_at_every_position_and_for_every_filter() {
     let suite = suite("text search", 16, 400);
     for case in 0..u64::from(suite.cases) {
         let mut dice = suite.dice(case);
-        let most = [10, 300, 900][dice.below(3) as usize];
-        let size = 1 + dice.below(most);
+        let most = [10, 300, 900][below(&mut dice, 3)];
+        let size = 1 + below(&mut dice, most);
         let plans = plans(&mut dice, size);
         let vault = told(&mut dice, &plans);
         for _ in 0..30 {
@@ -57,10 +59,10 @@ fn answers_are_those_of_a_naive_model_at_every_position_and_for_every_filter() {
             let (mut filter, wanted) = filter(&mut dice, &vault, &plans);
             let mut end = plans.len();
             if dice.below(2) == 0 {
-                end = dice.below(plans.len() as u64 + 1) as usize;
+                end = below(&mut dice, plans.len() + 1);
                 filter = filter.up_to(Position::new(end as u64));
             }
-            let k = [1, 3, usize::MAX][dice.below(3) as usize];
+            let k = [1, 3, usize::MAX][below(&mut dice, 3)];
             let mut expected = query.answer(&plans[..end], wanted);
             expected.truncate(k);
             let found = vault.search(&query.written, &filter, k).unwrap();
@@ -78,7 +80,7 @@ fn as_of_a_position_the_answer_is_bit_for_bit_that_of_a_vault_which_holds_no_mor
         let plans = plans(&mut dice, 800);
         let vault = told(&mut dice, &plans);
         for _ in 0..4 {
-            let end = dice.below(801) as usize;
+            let end = below(&mut dice, 801);
             let then = told(&mut dice, &plans[..end]);
             for _ in 0..8 {
                 let query = Query::new(&mut dice).written;
