@@ -5,9 +5,10 @@
 //! Words come here as they are to be found: the index splits them at spaces and changes nothing. Each begins with the
 //! number of its timeline, so that no tenant's words lie on another one's way.
 
-use super::{Table, blob, entry, int, text};
+use super::{Table, blob, entry, int, text, text_rule};
 use crate::backend::{Dialect, Sql, Value, ValueRef, columns};
 use crate::causal::hash::EntryHash;
+use crate::causal::schema::is_present;
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
 
@@ -161,6 +162,10 @@ pub(crate) fn clear<S: Sql + ?Sized>(sql: &S, timeline: u64, after: u64, most: u
 /// Removes an entry's words, and what the index still holds of texts that were removed before: nothing in its tables
 /// tells any longer that they were there. That they are not indexed again is for whoever erases the payload.
 pub(crate) fn remove<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<()> {
+    // It is created last: where it is, the others are.
+    if !is_present(sql, &text_rule::TABLE)? {
+        return Ok(());
+    }
     let words = sql.first("SELECT words FROM vault_text WHERE entry = ?", &[int(id)], |row| columns::int(row, 0))?;
     let Some(words) = words else { return Ok(()) };
     delete(sql, id)?;

@@ -149,6 +149,19 @@ mod tests {
     }
 
     #[test]
+    fn where_no_text_was_ever_indexed_there_is_nothing_to_remove() {
+        let vault = Vault::in_memory().unwrap();
+        commit(&vault, std::iter::once("secret".to_owned()));
+        let remove = || {
+            let tx = vault.db().begin(Access::Write).unwrap();
+            table::remove(&*tx, entry::id(1, 1).unwrap())
+        };
+        assert_eq!(remove(), Ok(()));
+        vault.index_text(TextRule::kind("other")).unwrap();
+        assert_eq!(remove(), Ok(()));
+    }
+
+    #[test]
     fn the_words_of_two_tenants_lie_apart() {
         let vault = told();
         let acme = vault.for_tenant("acme").unwrap();
