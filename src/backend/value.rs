@@ -102,12 +102,14 @@ impl ValueRef<'_> {
 pub(crate) mod columns {
     use super::{Result, StoreError, ValueRef};
 
+    #[inline]
     fn cell<'a>(row: &[ValueRef<'a>], index: usize) -> Result<ValueRef<'a>> {
         row.get(index)
             .copied()
             .ok_or_else(|| StoreError::MalformedRow(format!("expected column {index}, found {} columns", row.len())))
     }
 
+    #[cold]
     fn wrong<T>(index: usize, expected: &str, found: ValueRef<'_>) -> Result<T> {
         let found = match found {
             ValueRef::Null => "NULL".to_owned(),
@@ -119,6 +121,7 @@ pub(crate) mod columns {
         Err(StoreError::MalformedRow(format!("expected {expected} in column {index}, found {found}")))
     }
 
+    #[inline]
     pub(crate) fn int(row: &[ValueRef<'_>], index: usize) -> Result<i64> {
         match cell(row, index)? {
             ValueRef::Int(int) => Ok(int),
@@ -126,6 +129,7 @@ pub(crate) mod columns {
         }
     }
 
+    #[inline]
     pub(crate) fn counter(row: &[ValueRef<'_>], index: usize) -> Result<u64> {
         let int = int(row, index)?;
         u64::try_from(int).or_else(|_| wrong(index, "a counter of at least 0", ValueRef::Int(int)))
@@ -147,6 +151,7 @@ pub(crate) mod columns {
         Ok(name)
     }
 
+    #[inline]
     pub(crate) fn blob<'a>(row: &[ValueRef<'a>], index: usize) -> Result<&'a [u8]> {
         match cell(row, index)? {
             ValueRef::Blob(blob) => Ok(blob),
@@ -154,12 +159,17 @@ pub(crate) mod columns {
         }
     }
 
+    #[inline]
     pub(crate) fn array<const N: usize>(row: &[ValueRef<'_>], index: usize) -> Result<[u8; N]> {
         let blob = blob(row, index)?;
-        blob.try_into().or_else(|_| wrong(index, &format!("a blob of {N} bytes"), ValueRef::Blob(blob)))
+        match blob.try_into() {
+            Ok(array) => Ok(array),
+            Err(_) => wrong(index, &format!("a blob of {N} bytes"), ValueRef::Blob(blob)),
+        }
     }
 
     /// `None` where the cell is NULL.
+    #[inline]
     pub(crate) fn optional<'a, T>(
         row: &[ValueRef<'a>],
         index: usize,

@@ -13,43 +13,52 @@ impl<'a> Reader<'a> {
         Self { what, rest: bytes }
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8]> {
-        let found = self.rest.len();
-        let (head, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or_else(|| self.invalid(format!("they end early: {len} more bytes are needed, {found} are left")))?;
+        let (head, rest) = self.rest.split_at_checked(len).ok_or_else(|| self.early(len))?;
         self.rest = rest;
         Ok(head)
     }
 
+    #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
+        let (head, rest) = self.rest.split_first_chunk().ok_or_else(|| self.early(N))?;
+        self.rest = rest;
+        Ok(*head)
     }
 
+    #[cold]
+    fn early(&self, len: usize) -> StoreError {
+        self.invalid(format!("they end early: {len} more bytes are needed, {} are left", self.rest.len()))
+    }
+
+    #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8> {
         self.array().map(u8::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn u16(&mut self) -> Result<u16> {
         self.array().map(u16::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Result<u32> {
         self.array().map(u32::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn u64(&mut self) -> Result<u64> {
         self.array().map(u64::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn i64(&mut self) -> Result<i64> {
         self.array().map(i64::from_be_bytes)
     }
 
     /// A name behind its length byte.
+    #[inline]
     pub(crate) fn name(&mut self, what: &'static str) -> Result<&'a str> {
         let len = self.u8()?;
         let bytes = self.take(usize::from(len))?;
@@ -70,6 +79,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[cold]
     pub(crate) fn invalid(&self, reason: String) -> StoreError {
         StoreError::Invalid { what: self.what, reason }
     }

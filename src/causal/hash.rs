@@ -8,6 +8,7 @@ use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use super::bytes::put_name;
 use super::fingerprint::Fingerprint;
 use super::id::id32;
+use super::lanes::derive_each;
 use crate::words::{Result, check_name};
 
 id32! {
@@ -105,6 +106,11 @@ impl EntryHash {
         Self::from_bytes(derive(&ENTRY, &[entry_bytes]))
     }
 
+    /// The hashes of the bytes of several entries, in their order.
+    pub(crate) fn of_each(entries: &[&[u8]]) -> impl Iterator<Item = Self> + use<> {
+        derive_each(&ENTRY, entries).into_iter().map(Self::from_bytes)
+    }
+
     /// What the first entry of a log names as the hash before it: it binds the log to its vault, tenant, stream, writer
     /// and epoch. The names are checked by the caller.
     pub(crate) fn genesis(realm: &Realm, tenant: &str, stream: &str, writer: &Fingerprint, epoch: u32) -> Self {
@@ -125,6 +131,11 @@ impl PayloadDigest {
     /// ```
     pub fn of(payload: &[u8]) -> Self {
         Self::from_bytes(derive(&PAYLOAD, &[payload]))
+    }
+
+    /// The plain digests of several payloads, in their order.
+    pub(crate) fn of_each(payloads: &[&[u8]]) -> impl Iterator<Item = Self> + use<> {
+        derive_each(&PAYLOAD, payloads).into_iter().map(Self::from_bytes)
     }
 
     /// A keyed commitment to a payload (scheme 2): without the 32-byte data key it says nothing about the payload, so

@@ -93,6 +93,17 @@ impl<'a> Row<'a> {
         decode(self.id, self.bytes)
     }
 
+    /// The same row over other bytes, and another inline payload where it has one.
+    pub(crate) fn with_bytes<'b>(&self, bytes: &'b [u8], inline: &'b [u8]) -> Row<'b> {
+        let Row { id, log, seq, back, event_key, kind, lamport, hash, causal, signature, .. } = *self;
+        let payload = match self.payload {
+            StoredPayload::Inline(_) => StoredPayload::Inline(inline),
+            StoredPayload::Shared(id) => StoredPayload::Shared(id),
+            StoredPayload::None => StoredPayload::None,
+        };
+        Row { id, log, seq, back, event_key, kind, lamport, hash, causal, bytes, signature, payload }
+    }
+
     /// The causal digest of the entry whose bytes say `stored`.
     pub(crate) fn causal(&self, stored: &EntryV1<'_>) -> CausalDigest {
         self.causal.unwrap_or_else(|| causal_hash(&stored.payload_digest, &[]))

@@ -4,7 +4,8 @@
 //! rules     what a row can break by itself            ┐
 //! standing  whether its writer may write it           │
 //! run       what it can break against the one before  │ of a chunk of positions, on any thread
-//! chunk     both, of every row in a span              ┘
+//! batch     the hashes of some rows at once           │
+//! chunk     all of it, of every row in a span         ┘
 //! crew      who checks which chunk
 //! logs      the runs of all chunks, joined            ┐
 //! timeline  tree and positions                        │ in order, on the thread that asked
@@ -12,6 +13,7 @@
 //! tail      what the anchors say                      ┘
 //! ```
 
+mod batch;
 mod chunk;
 mod contents;
 mod crew;
@@ -32,6 +34,7 @@ use std::ops::ControlFlow;
 pub use report::{Anchor, Break, Derived, LogReport, LogVerdict, TailVerdict, VerifyReport};
 pub use verifier::Verifier;
 
+use self::batch::Hashes;
 use self::logs::Logs;
 use self::rules::{Brief, Log, Rules};
 use super::table::entry::Row;
@@ -58,7 +61,7 @@ fn check_log(tx: &dyn Transaction, tenant: &str, log: i64, scan: impl FnOnce(Che
     let brief = Brief::of(tenant);
     let (mut rules, mut logs) = (Rules::open(tx, &brief)?, Logs::default());
     scan(&mut |row| {
-        let single = rules.check(row)?;
+        let single = rules.check(row, &Hashes::of(row))?;
         let shared = rules.check_shared_payload(row)?;
         let found = logs.join(&mut rules, log, single.run)?.broken.as_deref().cloned();
         match found.or(shared.err()) {
@@ -80,7 +83,7 @@ pub(crate) fn first_break(tx: &dyn Transaction, tenant: &str, after: u64, to: u6
     let brief = Brief::of(tenant);
     let (mut rules, mut broken) = (Rules::open(tx, &brief)?, None);
     entry::scan(tx, after, to, |row| {
-        let single = rules.check(&row)?;
+        let single = rules.check(&row, &Hashes::of(&row))?;
         let shared = rules.check_shared_payload(&row)?;
         broken = single.run.broken.map(|broken| *broken).or(shared.err());
         Ok(if broken.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::batch::Hashes;
 use super::indexes::Expected;
 use super::report::Break;
 use super::run::{Run, Start};
@@ -125,14 +126,14 @@ impl<'t> Rules<'t> {
         let back = start.filter(|start| start.back > 0).map(|start| start.id.saturating_sub(start.back));
         let Some(found) = back.filter(|found| *found <= self.brief.since) else { return Ok(genesis) };
         let run = entry::by_id(self.tx, found, |row| {
-            let run = self.check(&row)?.run;
+            let run = self.check(&row, &Hashes::of(&row))?.run;
             Ok(if row.log == id { Some(run) } else { None })
         })?;
         Ok(run.flatten().map_or(genesis, Run::verified_before))
     }
 
     /// Every rule that one row can break by itself.
-    pub(super) fn check(&mut self, row: &Row<'_>) -> Result<Single> {
+    pub(super) fn check(&mut self, row: &Row<'_>, hashes: &Hashes) -> Result<Single> {
         let stored = match EntryV1::decode(row.bytes) {
             Ok(stored) => stored,
             Err(error) => {
@@ -141,7 +142,7 @@ impl<'t> Rules<'t> {
             }
         };
         let mut expected = Expected::default();
-        let run = self.check_entry(row, &stored, &mut expected.edges)?.unwrap_or_else(Run::broken);
+        let run = self.check_entry(row, &stored, hashes, &mut expected.edges)?.unwrap_or_else(Run::broken);
         if stored.extensions.embedding().is_some() {
             expected.embeddings.add(&self.brief.hasher, row.id);
         }
@@ -155,7 +156,13 @@ impl<'t> Rules<'t> {
     }
 
     /// Notes the edges that it finds.
-    fn check_entry(&mut self, row: &Row<'_>, stored: &EntryV1<'_>, edges: &mut Tally) -> Result<Checked<Run>> {
+    fn check_entry(
+        &mut self,
+        row: &Row<'_>,
+        stored: &EntryV1<'_>,
+        hashes: &Hashes,
+        edges: &mut Tally,
+    ) -> Result<Checked<Run>> {
         let parents = parents(self.tx, row, stored)?;
         for link in &parents {
             edges.add(&self.brief.hasher, (row.id, link.id));
@@ -181,7 +188,7 @@ impl<'t> Rules<'t> {
             format!("event key {:?}", row.event_key),
             format!("{event_key:?}")
         );
-        let hash = EntryHash::of(row.bytes);
+        let hash = hashes.entry;
         ensure!(row, EntryHash, row.hash == hash, row.hash, hash);
 
         let found: SmallVec<[EntryHash; 4]> = parents.iter().map(|link| link.hash).collect();
@@ -203,7 +210,7 @@ impl<'t> Rules<'t> {
         let causal = (!lineage.is_empty()).then(|| causal_hash(&stored.payload_digest, &lineage));
         ensure!(row, CausalDigest, row.causal == causal, format!("{:?}", row.causal), format!("{causal:?}"));
 
-        if let Err(broken) = check_payload(self.tx, row, stored)? {
+        if let Err(broken) = check_payload(self.tx, row, stored, hashes)? {
             return Ok(Err(broken));
         }
         if let Some(said) = stored.extensions.embedding() {
@@ -329,10 +336,10 @@ fn parents(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>) -> Result<
     Ok(links)
 }
 
-fn check_payload(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>) -> Result<Checked> {
+fn check_payload(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>, hashes: &Hashes) -> Result<Checked> {
     let (digest, len) = match row.payload {
         StoredPayload::Inline(bytes) => match stored.scheme {
-            Scheme::Plain => (PayloadDigest::of(bytes), bytes.len() as u64),
+            Scheme::Plain => (hashes.payload, bytes.len() as u64),
             // The data key is not in the store: only the length can be compared.
             Scheme::Commitment | Scheme::None => (stored.payload_digest, bytes.len() as u64),
         },
