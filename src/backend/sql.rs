@@ -60,13 +60,21 @@ pub(crate) trait Sql {
 
     /// A statement that must change exactly one row: a trigger can make an insert do nothing and still succeed.
     fn exec_one(&self, what: &'static str, sql: &str, params: &[Value]) -> Result<()> {
-        match self.exec(sql, params)? {
-            1 => Ok(()),
-            changed => Err(StoreError::Corrupt {
+        self.exec_rows(what, sql, params, 1)
+    }
+
+    /// The same of several rows.
+    fn exec_rows(&self, what: &'static str, sql: &str, params: &[Value], rows: u64) -> Result<()> {
+        let changed = self.exec(sql, params)?;
+        if changed != rows {
+            return Err(StoreError::Corrupt {
                 what: what.to_owned(),
-                detail: format!("a statement that writes one row changed {changed}; look for triggers on the table"),
-            }),
+                detail: format!(
+                    "a statement that writes {rows} changed {changed} rows; look for triggers on the table"
+                ),
+            });
         }
+        Ok(())
     }
 }
 

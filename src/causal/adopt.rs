@@ -146,7 +146,7 @@ impl<'t> Adopter<'t> {
             signature: foreign.signature,
             payload: self.store_payload(foreign)?,
         };
-        entry::insert(self.sql, row)?;
+        entry::insert(self.sql, [row].into_iter())?;
         if let Some((said, values)) = stored.extensions.embedding().zip(foreign.embedding) {
             embedding::adopt(self.sql, self.timeline.id, id, &said, values)?;
         }

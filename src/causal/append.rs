@@ -17,10 +17,10 @@ use super::hash::{CausalDigest, EntryHash, PayloadDigest, causal_hash};
 use super::key_event::{EPOCH, is_about_writers, purpose, vault_identity};
 use super::known::{Known, LogHead};
 use super::merkle::TreeHead;
+use super::pending::Pending;
 use super::reference::EventRef;
 use super::signer::{PURPOSE_ENTRY, Signer, message};
 use super::table::entry::{Link, NewRow, StoredPayload};
-use super::table::head::Moved;
 use super::table::timeline::{MAIN, Timeline};
 use super::table::{chain, edge, entry, head, kind, log, node, payload, realm, timeline, writer};
 use crate::backend::Transaction;
@@ -53,8 +53,8 @@ pub(crate) struct Appender<'t> {
     known: Known,
     start: u64,
     inline_bytes: usize,
-    /// The newest entries of logs, until they are stored.
-    heads: Moved,
+    /// What was appended and is not stored yet, as rows are stored several at a time.
+    pending: Pending,
     /// The last entry of each log that is to be signed when the transaction ends.
     unsigned: HashMap<i64, (Arc<dyn Signer>, Link)>,
     /// A write failed half-way: only a rollback is left.
@@ -74,8 +74,8 @@ impl<'t> Appender<'t> {
             Some(known) => known,
             None => Known::new(realm::read(sql)?, timeline::find_or_create(sql, tenant, MAIN)?),
         };
-        let (start, heads) = (known.timeline.tree.size(), Moved::default());
-        Ok(Self { sql, tenant, known, start, inline_bytes, heads, unsigned: HashMap::new(), failed: false })
+        let (start, pending) = (known.timeline.tree.size(), Pending::default());
+        Ok(Self { sql, tenant, known, start, inline_bytes, pending, unsigned: HashMap::new(), failed: false })
     }
 
     /// Gives the draft its place. After an error the transaction holds nothing of it, or can only be rolled back.
@@ -157,9 +157,8 @@ impl<'t> Appender<'t> {
             signature,
             payload,
         };
-        entry::insert(self.sql, row)?;
+        self.pending.push(self.sql, row, event_id)?;
         embedding::store(self.sql, &mut self.known, id, draft)?;
-        self.heads.push(log, id);
         for parent in &parents {
             edge::insert(self.sql, id, parent.id)?;
         }
@@ -167,7 +166,7 @@ impl<'t> Appender<'t> {
         node::push(self.sql, timeline.id, &mut timeline.tree, hash.as_bytes())?;
         if is_about_writers(&draft.stream) {
             // Who may append next is read from the store.
-            self.store_heads()?;
+            self.store_pending()?;
             self.known.forget_writers();
         }
         self.failed = false;
@@ -196,9 +195,12 @@ impl<'t> Appender<'t> {
         payload::find_or_create(self.sql, self.known.timeline.id, digest, bytes).map(drop)
     }
 
-    /// Stores what look-ups by place need of what was appended.
-    pub(crate) fn store_heads(&mut self) -> Result<()> {
-        self.heads.store(self.sql)
+    /// Stores what was appended, for whoever looks.
+    pub(crate) fn store_pending(&mut self) -> Result<()> {
+        self.failed = true;
+        self.pending.store(self.sql)?;
+        self.failed = false;
+        Ok(())
     }
 
     /// The number of the timeline.
@@ -216,7 +218,7 @@ impl<'t> Appender<'t> {
     /// this tenant once this one is committed.
     pub(crate) fn finish(mut self) -> Result<Option<Known>> {
         self.check_whole()?;
-        self.store_heads()?;
+        self.store_pending()?;
         for (signer, last) in self.unsigned.values() {
             entry::sign(self.sql, last.id, &self.sign(&**signer, PURPOSE_ENTRY, &last.hash)?)?;
         }
@@ -239,7 +241,10 @@ impl<'t> Appender<'t> {
     }
 
     /// The event that already has this id, if it says the same.
-    fn replayed(&self, author: &Author, draft: &Draft<'_>, event_id: Uuid) -> Result<Option<Appended>> {
+    fn replayed(&mut self, author: &Author, draft: &Draft<'_>, event_id: Uuid) -> Result<Option<Appended>> {
+        if self.pending.has(&event_id) {
+            self.store_pending()?;
+        }
         let timeline = self.known.timeline.id;
         entry::by_event_id(self.sql, timeline, &event_id, |row| {
             let stored = row.decode()?;
@@ -297,7 +302,7 @@ impl<'t> Appender<'t> {
         if let Some(last) = known.and_then(|head| head.last).filter(|last| last.hash == reference.hash) {
             return Ok((last.seq == reference.seq).then_some(last));
         }
-        self.store_heads()?;
+        self.store_pending()?;
         find_entry(self.sql, self.known.timeline.id, reference)
     }
 
@@ -308,6 +313,7 @@ impl<'t> Appender<'t> {
             check_key(author, &head.key)?;
             return Ok(head.clone());
         }
+        self.store_pending()?;
         let timeline = self.known.timeline.id;
         let Admitted { row, key, epoch } = admit(self.sql, self.tenant, &mut self.known, author, &draft.kind)?;
         let logs = log::epochs(self.sql, timeline, stream, row)?;

@@ -27,6 +27,7 @@ pub(crate) mod merkle;
 mod note;
 mod note_key;
 pub(crate) mod path;
+mod pending;
 mod proof;
 pub(crate) mod rebuild;
 mod reference;

@@ -223,7 +223,7 @@ impl<'t> Rebuild<'t> {
         let back = self.last.insert(log, id).map_or(0, |last| id.saturating_sub(last));
         entry::insert(
             self.tx,
-            NewRow {
+            [NewRow {
                 id,
                 log,
                 seq: stored.seq,
@@ -236,7 +236,8 @@ impl<'t> Rebuild<'t> {
                 bytes: bytes.to_vec(),
                 signature,
                 payload,
-            },
+            }]
+            .into_iter(),
         )
     }
 

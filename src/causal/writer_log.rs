@@ -125,12 +125,13 @@ impl WriterLog {
     ) -> Result<Vec<Entry>> {
         let author = Author::named(Identity::named(writer)?);
         check_batch(payloads.len(), payloads.iter().map(|payload| payload.as_ref().len()).sum())?;
-        let drafts = payloads
+        let mut drafts = payloads
             .iter()
             .map(|payload| {
-                Draft::new(stream, KIND, payload.as_ref(), PAYLOAD_BYTES_DEFAULT)?.with_extensions(&[opaque()])
+                Draft::unhashed(stream, KIND, payload.as_ref(), PAYLOAD_BYTES_DEFAULT)?.with_extensions(&[opaque()])
             })
             .collect::<Result<Vec<_>>>()?;
+        Draft::hash_each(&mut drafts);
         let tx = db.begin(Access::Write)?;
         let mut appender = Appender::open(&*tx, DEFAULT_TENANT, INLINE_BYTES, None)?;
         let appended = drafts.iter().map(|draft| appender.append(&author, draft)).collect::<Result<Vec<Appended>>>()?;

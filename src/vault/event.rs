@@ -278,7 +278,12 @@ impl Event {
     }
 
     /// Checks it against the limits and hashes its payload.
-    pub(crate) fn draft(mut self, limit: usize) -> Result<Draft<'static>> {
+    pub(crate) fn draft(self, limit: usize) -> Result<Draft<'static>> {
+        self.unhashed(limit).map(Draft::hashed)
+    }
+
+    /// Checks it against the limits, where its payload is hashed with others'.
+    pub(crate) fn unhashed(mut self, limit: usize) -> Result<Draft<'static>> {
         let Some(stream) = self.stream else {
             return Err(StoreError::Invalid {
                 what: "event",
@@ -294,7 +299,7 @@ impl Event {
         }
         let embedding = self.embedding.take().map(|(model, values)| encode_embedding(model, &values)).transpose()?;
         self.extensions.extend(embedding.iter().map(|(said, _, _)| said.clone()));
-        let mut draft = Draft::new(stream, self.kind, self.payload, limit)?
+        let mut draft = Draft::unhashed(stream, self.kind, self.payload, limit)?
             .identified(self.id)
             .with_parents(self.parents)?
             .with_extensions(&self.extensions)?;

@@ -174,7 +174,7 @@ impl VaultTransaction<'_> {
             });
         }
         let receipt = self.append_draft(writer.author(), &event.draft(self.vault.settings().payload_bytes)?)?;
-        self.vault.health().heed(self.appender.borrow_mut().store_heads())?;
+        self.vault.health().heed(self.appender.borrow_mut().store_pending())?;
         Ok(receipt)
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use super::event::Event;
 use super::open::Vault;
 use super::receipt::Receipt;
-use crate::causal::draft::{Author, Signing};
+use crate::causal::draft::{Author, Draft, Signing};
 use crate::causal::signer::check_public_key;
 use crate::causal::writer::Identity;
 use crate::causal::{Fingerprint, Signer};
@@ -126,7 +126,8 @@ impl Writer {
     /// ```
     pub fn commit_batch(&self, events: impl IntoIterator<Item = Event>) -> Result<Vec<Receipt>> {
         let limit = self.vault.settings().payload_bytes;
-        let drafts = events.into_iter().map(|event| event.draft(limit)).collect::<Result<Vec<_>>>()?;
+        let mut drafts = events.into_iter().map(|event| event.unhashed(limit)).collect::<Result<Vec<_>>>()?;
+        Draft::hash_each(&mut drafts);
         self.vault.transaction(|tx| drafts.iter().map(|draft| tx.append_draft(&self.author, draft)).collect())
     }
 

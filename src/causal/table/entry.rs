@@ -6,6 +6,7 @@
 //! digest that follows from the bytes alone, as it does where there are no parents, is left out.
 
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use uuid::Uuid;
 
@@ -61,33 +62,48 @@ macro_rules! select_link {
     };
 }
 
-pub(crate) fn insert<S: Sql + ?Sized>(sql: &S, row: NewRow) -> Result<()> {
+/// How many rows a statement stores, the most first.
+pub(crate) const TOGETHER: [usize; 3] = [16, 4, 1];
+
+static INSERTS: LazyLock<[String; 3]> = LazyLock::new(|| {
+    let columns = "id, log, seq, back, event_key, kind, lamport, hash, causal, bytes, signature, payload, payload_id";
+    let row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    TOGETHER.map(|rows| format!("INSERT INTO vault_entry ({columns}) VALUES {}", vec![row; rows].join(", ")))
+});
+
+/// Stores rows in as few statements as it takes: one costs as much as some rows.
+pub(crate) fn insert<S: Sql + ?Sized>(sql: &S, rows: impl ExactSizeIterator<Item = NewRow>) -> Result<()> {
+    let mut rows = rows;
+    for (together, statement) in TOGETHER.into_iter().zip(&*INSERTS) {
+        while rows.len() >= together {
+            let values: Vec<Value> = rows.by_ref().take(together).flat_map(values).collect();
+            sql.exec_rows(TABLE.name, statement, &values, together as u64)?;
+        }
+    }
+    Ok(())
+}
+
+fn values(row: NewRow) -> [Value; 13] {
     let (payload, payload_id) = match row.payload {
         StoredPayload::Inline(bytes) => (Value::Blob(bytes), Value::Null),
         StoredPayload::Shared(id) => (Value::Null, Value::Int(id)),
         StoredPayload::None => (Value::Null, Value::Null),
     };
-    sql.exec_one(
-        TABLE.name,
-        "INSERT INTO vault_entry \
-         (id, log, seq, back, event_key, kind, lamport, hash, causal, bytes, signature, payload, payload_id) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        &[
-            int(row.id),
-            Value::Int(row.log),
-            int(row.seq),
-            int(row.back),
-            row.event_key.map_or(Value::Null, Value::Int),
-            Value::Int(row.kind),
-            int(row.lamport),
-            blob(row.hash.as_bytes()),
-            row.causal.map_or(Value::Null, |causal| blob(causal.as_bytes())),
-            Value::Blob(row.bytes),
-            row.signature.map_or(Value::Null, |signature| blob(&signature)),
-            payload,
-            payload_id,
-        ],
-    )
+    [
+        int(row.id),
+        Value::Int(row.log),
+        int(row.seq),
+        int(row.back),
+        row.event_key.map_or(Value::Null, Value::Int),
+        Value::Int(row.kind),
+        int(row.lamport),
+        blob(row.hash.as_bytes()),
+        row.causal.map_or(Value::Null, |causal| blob(causal.as_bytes())),
+        Value::Blob(row.bytes),
+        row.signature.map_or(Value::Null, |signature| blob(&signature)),
+        payload,
+        payload_id,
+    ]
 }
 
 /// Signs an entry after the fact, when its batch turns out to end with it.
