@@ -154,7 +154,7 @@ impl<'t> Adopter<'t> {
         for parent in &parents {
             edge::insert(self.sql, id, parent.id)?;
         }
-        node::push(self.sql, self.timeline.id, &mut self.timeline.tree, foreign.hash.as_bytes())?;
+        node::push(self.sql, self.timeline.id, &mut self.timeline.tree, &[*foreign.hash.as_bytes()])?;
         let last = Some(Link { id, seq, lamport, hash: foreign.hash, causal });
         let is_signed = matches!(foreign.identity.proof(), Proof::PublicKey(_));
         let ends_unsigned = is_signed && foreign.signature.is_none();

@@ -55,6 +55,8 @@ pub(crate) struct Appender<'t> {
     inline_bytes: usize,
     /// What was appended and is not stored yet, as rows are stored several at a time.
     pending: Pending,
+    /// Entries that the tree has not taken yet.
+    leaves: Vec<[u8; 32]>,
     /// The last entry of each log that is to be signed when the transaction ends.
     unsigned: HashMap<i64, (Arc<dyn Signer>, Link)>,
     /// A write failed half-way: only a rollback is left.
@@ -75,7 +77,8 @@ impl<'t> Appender<'t> {
             None => Known::new(realm::read(sql)?, timeline::find_or_create(sql, tenant, MAIN)?),
         };
         let (start, pending) = (known.timeline.tree.size(), Pending::default());
-        Ok(Self { sql, tenant, known, start, inline_bytes, pending, unsigned: HashMap::new(), failed: false })
+        let (leaves, unsigned) = (Vec::new(), HashMap::new());
+        Ok(Self { sql, tenant, known, start, inline_bytes, pending, leaves, unsigned, failed: false })
     }
 
     /// Gives the draft its place. After an error the transaction holds nothing of it, or can only be rolled back.
@@ -86,7 +89,7 @@ impl<'t> Appender<'t> {
         {
             return Ok(appended);
         }
-        if self.known.timeline.tree.size() == 0 && draft.kind != EPOCH && kind::find(self.sql, EPOCH)?.is_some() {
+        if self.size() == 0 && draft.kind != EPOCH && kind::find(self.sql, EPOCH)?.is_some() {
             // A tenant that is new in a restored vault may not have been new in the one that was lost.
             self.append(&Author::named(vault_identity()), &epoch_draft("this tenant is new in a restored vault")?)?;
         }
@@ -104,7 +107,7 @@ impl<'t> Appender<'t> {
         }
         let prev = last.map_or(genesis, |last| last.hash);
         let lamport = last.iter().chain(&parents).map(|link| link.lamport).max().unwrap_or(0) + 1;
-        let position = self.known.timeline.tree.size() + 1;
+        let position = self.size() + 1;
         let id = entry::id(self.known.timeline.id, position)?;
         let back = last.map_or(0, |last| id.saturating_sub(last.id));
         let event_id = draft.event_id.unwrap_or_else(|| event_id::at(position));
@@ -162,14 +165,13 @@ impl<'t> Appender<'t> {
         for parent in &parents {
             edge::insert(self.sql, id, parent.id)?;
         }
-        let timeline = &mut self.known.timeline;
-        node::push(self.sql, timeline.id, &mut timeline.tree, hash.as_bytes())?;
+        self.leaves.push(*hash.as_bytes());
+        self.failed = false;
         if is_about_writers(&draft.stream) {
             // Who may append next is read from the store.
             self.store_pending()?;
             self.known.forget_writers();
         }
-        self.failed = false;
 
         let link = Link { id, seq, lamport, hash, causal };
         self.known.advance(&writer, &draft.stream, link);
@@ -197,6 +199,7 @@ impl<'t> Appender<'t> {
 
     /// Stores what was appended, for whoever looks.
     pub(crate) fn store_pending(&mut self) -> Result<()> {
+        self.check_whole()?;
         self.failed = true;
         self.pending.store(self.sql)?;
         self.failed = false;
@@ -208,16 +211,32 @@ impl<'t> Appender<'t> {
         self.known.timeline.id
     }
 
+    /// The last position.
+    fn size(&self) -> u64 {
+        self.known.timeline.tree.size() + self.leaves.len() as u64
+    }
+
+    /// Lets the tree take what was appended.
+    fn grow(&mut self) -> Result<()> {
+        self.check_whole()?;
+        self.failed = true;
+        let Timeline { id, tree } = &mut self.known.timeline;
+        node::push(self.sql, *id, tree, &std::mem::take(&mut self.leaves))?;
+        self.failed = false;
+        Ok(())
+    }
+
     /// The head of the tree, where this transaction has made it grow.
-    pub(crate) fn new_head(&self) -> Option<TreeHead> {
+    pub(crate) fn new_head(&mut self) -> Result<Option<TreeHead>> {
+        self.grow()?;
         let tree = &self.known.timeline.tree;
-        (tree.size() > self.start).then(|| tree.head())
+        Ok((tree.size() > self.start).then(|| tree.head()))
     }
 
     /// Stores what the appends left to store; the caller commits. What is returned is good for the next transaction of
     /// this tenant once this one is committed.
     pub(crate) fn finish(mut self) -> Result<Option<Known>> {
-        self.check_whole()?;
+        self.grow()?;
         self.store_pending()?;
         for (signer, last) in self.unsigned.values() {
             entry::sign(self.sql, last.id, &self.sign(&**signer, PURPOSE_ENTRY, &last.hash)?)?;

@@ -98,18 +98,58 @@ pub struct EntryV1<'a> {
     pub extensions: Extensions<'a>,
 }
 
+/// What every entry of a log begins with.
+#[derive(Clone, Copy)]
+pub(crate) struct LogScope<'a> {
+    pub(crate) realm: Realm,
+    pub(crate) tenant: &'a str,
+    pub(crate) stream: &'a str,
+    pub(crate) writer: Fingerprint,
+    pub(crate) epoch: u32,
+}
+
+impl<'a> LogScope<'a> {
+    /// Its bytes; none where its names are none that an entry has.
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if check_name("tenant", self.tenant).is_ok() && check_name("stream", self.stream).is_ok() {
+            self.put(&mut bytes);
+        }
+        bytes
+    }
+
+    fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(self.realm.as_bytes());
+        put_name(bytes, self.tenant);
+        put_name(bytes, self.stream);
+        bytes.extend_from_slice(self.writer.as_bytes());
+        bytes.extend_from_slice(&self.epoch.to_be_bytes());
+    }
+
+    fn read(reader: &mut Reader<'a>) -> Result<Self> {
+        let magic: [u8; 8] = reader.array()?;
+        if magic != MAGIC {
+            return Err(reader.invalid(format!("they begin with {magic:02x?}, not with \"CVENTRY\" and version 1")));
+        }
+        Ok(Self {
+            realm: Realm::from_bytes(reader.array()?),
+            tenant: reader.name("tenant")?,
+            stream: reader.name("stream")?,
+            writer: Fingerprint::from_bytes(reader.array()?),
+            epoch: reader.u32()?,
+        })
+    }
+}
+
 impl<'a> EntryV1<'a> {
     /// The bytes that are hashed, signed and stored.
     pub fn encode(&self) -> Result<Vec<u8>> {
         self.validate()?;
         let mut bytes =
             Vec::with_capacity(256 + self.stream.len() + self.parents.len() * 32 + self.extensions.as_bytes().len());
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(self.realm.as_bytes());
-        put_name(&mut bytes, self.tenant);
-        put_name(&mut bytes, self.stream);
-        bytes.extend_from_slice(self.writer.as_bytes());
-        bytes.extend_from_slice(&self.epoch.to_be_bytes());
+        let Self { realm, tenant, stream, writer, epoch, .. } = *self;
+        LogScope { realm, tenant, stream, writer, epoch }.put(&mut bytes);
         bytes.extend_from_slice(&self.seq.to_be_bytes());
         bytes.extend_from_slice(self.prev.as_bytes());
         bytes.extend_from_slice(&self.lamport.to_be_bytes());
@@ -128,15 +168,21 @@ impl<'a> EntryV1<'a> {
     /// Reads entry bytes. Total and strict: an error, or an entry that encodes to the same bytes.
     pub fn decode(bytes: &'a [u8]) -> Result<Self> {
         let mut reader = Reader::new("entry bytes", bytes);
-        let magic: [u8; 8] = reader.array()?;
-        if magic != MAGIC {
-            return Err(reader.invalid(format!("they begin with {magic:02x?}, not with \"CVENTRY\" and version 1")));
+        let scope = LogScope::read(&mut reader)?;
+        Self::read(scope, reader)
+    }
+
+    /// The same, where entries with these bytes of their scope were decoded before.
+    pub(crate) fn decode_in(scope: LogScope<'a>, scope_bytes: &[u8], bytes: &'a [u8]) -> Result<Self> {
+        match bytes.strip_prefix(scope_bytes) {
+            Some(rest) if !scope_bytes.is_empty() => Self::read(scope, Reader::new("entry bytes", rest)),
+            _ => Self::decode(bytes),
         }
-        let realm = Realm::from_bytes(reader.array()?);
-        let tenant = reader.name("tenant")?;
-        let stream = reader.name("stream")?;
-        let writer = Fingerprint::from_bytes(reader.array()?);
-        let epoch = reader.u32()?;
+    }
+
+    /// Reads what follows the scope.
+    fn read(scope: LogScope<'a>, mut reader: Reader<'a>) -> Result<Self> {
+        let LogScope { realm, tenant, stream, writer, epoch } = scope;
         let seq = reader.u64()?;
         let prev = EntryHash::from_bytes(reader.array()?);
         let lamport = reader.u64()?;

@@ -5,6 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::lanes::{leaves, nodes};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
 
@@ -65,16 +66,21 @@ impl Frontier {
     }
 
     pub(crate) fn push(&mut self, entry_hash: &[u8; 32]) {
-        self.push_with(entry_hash, |_, _| {});
+        self.push_with(entry_hash, &Grove::default(), |_, _| {});
     }
 
     /// Also shows the roots of the perfect trees that this leaf completes, each with its level: one of level l is over
-    /// the last 2^l leaves.
-    pub(crate) fn push_with(&mut self, entry_hash: &[u8; 32], mut completed: impl FnMut(u32, &[u8; 32])) {
-        let mut subtree = leaf(entry_hash);
+    /// the last 2^l leaves. What the grove has of them is not computed again.
+    pub(crate) fn push_with(
+        &mut self,
+        entry_hash: &[u8; 32],
+        grove: &Grove,
+        mut completed: impl FnMut(u32, &[u8; 32]),
+    ) {
+        let mut subtree = grove.node(0, self.size).unwrap_or_else(|| leaf(entry_hash));
         for level in 1..=self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
-                subtree = node(&left, &subtree);
+                subtree = grove.node(level, self.size >> level).unwrap_or_else(|| node(&left, &subtree));
                 completed(level, &subtree);
             }
         }
@@ -112,6 +118,33 @@ impl Frontier {
             return Err(StoreError::MalformedRow(detail));
         }
         Ok(Self { size, peaks: peaks.to_vec() })
+    }
+}
+
+/// The nodes over consecutive leaves, computed side by side before a tree takes the leaves one by one.
+#[derive(Default)]
+pub(crate) struct Grove {
+    /// Of each level, the number of the first node and the nodes from there on.
+    levels: Vec<(u64, Vec<[u8; 32]>)>,
+}
+
+impl Grove {
+    /// Over the entries that a tree of this size takes next.
+    pub(crate) fn over(size: u64, entry_hashes: &[[u8; 32]]) -> Self {
+        let (mut first, mut row, mut levels) = (size, leaves(entry_hashes), Vec::new());
+        while !row.is_empty() {
+            // A node is over an even one and the one behind it.
+            let from = usize::from(first % 2 == 1);
+            let above = nodes(row.get(from..).unwrap_or_default().as_chunks().0);
+            levels.push((first, row));
+            (first, row) = (first.div_ceil(2), above);
+        }
+        Self { levels }
+    }
+
+    fn node(&self, level: u32, number: u64) -> Option<[u8; 32]> {
+        let (first, row) = self.levels.get(level as usize)?;
+        row.get(usize::try_from(number.checked_sub(*first)?).ok()?).copied()
     }
 }
 
@@ -167,6 +200,31 @@ mod tests {
             frontier = Frontier::from_bytes(frontier.size(), &frontier.to_bytes()).unwrap();
             if let Some(next) = leaves.get(size) {
                 frontier.push(next);
+            }
+        }
+    }
+
+    #[test]
+    fn a_tree_that_takes_leaves_from_a_grove_has_the_same_nodes() {
+        let leaves = leaves(200);
+        for first in 0..40 {
+            for count in (0..40).chain([64, 65, 127, 160]) {
+                let mut plain = Frontier::new();
+                leaves.iter().take(first).for_each(|leaf| plain.push(leaf));
+                let mut taking = plain.clone();
+                let new = &leaves[first..first + count];
+                let grove = Grove::over(first as u64, new);
+                let (mut expected, mut found) = (Vec::new(), Vec::new());
+                for leaf in new {
+                    plain.push_with(leaf, &Grove::default(), |level, node| expected.push((level, *node)));
+                    taking.push_with(leaf, &grove, |level, node| found.push((level, *node)));
+                    assert_eq!(taking, plain, "{count} from {first}");
+                }
+                assert_eq!(found, expected, "{count} from {first}");
+                let more = [7; 32];
+                plain.push(&more);
+                taking.push_with(&more, &grove, |_, _| {});
+                assert_eq!(taking, plain, "one that is not in the grove, after {count} from {first}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The nodes that a proof is made of, found through the few nodes that the store keeps.
 
-use super::merkle::{Frontier, leaf, node};
+use super::lanes::{leaves, nodes};
+use super::merkle::{Frontier, node};
 use crate::words::Result;
 
 /// Levels between the kept nodes: of a tree's perfect subtrees the store keeps the roots of those over 2^8, 2^16 ...
@@ -89,10 +90,10 @@ fn perfect(level: u32, number: u64, read: &mut Read<'_>) -> Result<[u8; 32]> {
     let width = 1 << (level - kept);
     let mut row = read(kept, number * width, (number + 1) * width)?;
     if kept == 0 {
-        row.iter_mut().for_each(|hash| *hash = leaf(hash));
+        row = leaves(&row);
     }
     while row.len() > 1 {
-        row = row.as_chunks::<2>().0.iter().map(|[left, right]| node(left, right)).collect();
+        row = nodes(row.as_chunks().0);
     }
     row.pop().ok_or_else(|| {
         crate::words::StoreError::MalformedRow(format!("the tree has no node {number} of level {level}"))
@@ -107,7 +108,7 @@ fn half(size: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::causal::merkle::Frontier;
+    use crate::causal::merkle::{Frontier, Grove};
     use crate::causal::{EntryHash, verify_consistency, verify_inclusion};
 
     /// The kept nodes of three levels, and the roots at some sizes.
@@ -119,7 +120,7 @@ mod tests {
             }
             let hash = *blake3::hash(&at.to_be_bytes()).as_bytes();
             kept[0].push(hash);
-            tree.push_with(&hash, |level, node| match level {
+            tree.push_with(&hash, &Grove::default(), |level, node| match level {
                 STEP => kept[1].push(*node),
                 _ if level == 2 * STEP => kept[2].push(*node),
                 _ => {}

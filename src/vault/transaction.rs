@@ -121,10 +121,10 @@ impl Vault {
         };
         let value = body(&tx)?;
         let VaultTransaction { appender, committed, .. } = tx;
-        let appender = appender.into_inner();
+        let mut appender = appender.into_inner();
         // What the caller's own transaction may still take back is no head to remember.
         let is_told = sql.is_outermost() && self.heads().subscribers() > 0;
-        let head = if is_told { appender.new_head() } else { None };
+        let head = if is_told { self.health().heed(appender.new_head())? } else { None };
         let timeline = appender.timeline();
         let known = self.health().heed(appender.finish())?.filter(|_| sql.is_outermost());
         let Committed { mut headers, appended, embedded, .. } = committed.into_inner();

@@ -4,7 +4,14 @@ use super::error::{Result, StoreError};
 use super::limits::NAME_BYTES;
 
 /// Accepts 1 to 128 bytes of UTF-8 without control characters; names are compared as bytes.
+#[inline]
 pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
+    // Most names are plain text, which is told without decoding it.
+    let is_plain = name.bytes().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'));
+    if is_plain && (1..=NAME_BYTES).contains(&name.len()) { Ok(()) } else { check_unusual(what, name) }
+}
+
+fn check_unusual(what: &'static str, name: &str) -> Result<()> {
     if name.is_empty() {
         return Err(StoreError::InvalidName {
             what,
@@ -15,9 +22,7 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
     if name.len() > NAME_BYTES {
         return Err(StoreError::Limit { what, found: name.len() as u64, limit: NAME_BYTES as u64, unit: "bytes" });
     }
-    // Most names are plain text, which is told without decoding it.
-    let is_plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if !is_plain && name.chars().any(char::is_control) {
+    if name.chars().any(char::is_control) {
         return Err(StoreError::InvalidName {
             what,
             name: name.to_owned(),

@@ -7,7 +7,7 @@ use super::entry;
 use super::timeline::Timeline;
 use super::{Table, blob, int};
 use crate::backend::{Sql, columns};
-use crate::causal::merkle::Frontier;
+use crate::causal::merkle::{Frontier, Grove};
 use crate::causal::path::{self, STEP};
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
@@ -30,15 +30,26 @@ pub(crate) struct Node {
     pub(crate) hash: [u8; 32],
 }
 
-/// Adds a leaf to the tree and stores the nodes that it completes.
-pub(crate) fn push<S: Sql + ?Sized>(sql: &S, timeline: u64, tree: &mut Frontier, entry_hash: &[u8; 32]) -> Result<()> {
-    completed(tree, entry_hash, |node| insert(sql, timeline, &node))
+/// Adds these leaves to the tree and stores the nodes that they complete.
+pub(crate) fn push<S: Sql + ?Sized>(
+    sql: &S,
+    timeline: u64,
+    tree: &mut Frontier,
+    entry_hashes: &[[u8; 32]],
+) -> Result<()> {
+    let grove = Grove::over(tree.size(), entry_hashes);
+    entry_hashes.iter().try_for_each(|hash| completed(tree, hash, &grove, |node| insert(sql, timeline, &node)))
 }
 
 /// Adds a leaf to the tree and shows the nodes to be kept that it completes.
-fn completed(tree: &mut Frontier, entry_hash: &[u8; 32], mut visit: impl FnMut(Node) -> Result<()>) -> Result<()> {
+fn completed(
+    tree: &mut Frontier,
+    entry_hash: &[u8; 32],
+    grove: &Grove,
+    mut visit: impl FnMut(Node) -> Result<()>,
+) -> Result<()> {
     let (index, mut outcome) = (tree.size(), Ok(()));
-    tree.push_with(entry_hash, |level, hash| {
+    tree.push_with(entry_hash, grove, |level, hash| {
         if level % STEP == 0 && outcome.is_ok() {
             outcome = visit(Node { level, number: index >> level, hash: *hash });
         }
@@ -90,7 +101,7 @@ pub(crate) fn rebuild<S: Sql + ?Sized>(sql: &S, timeline: &Timeline) -> Result<u
     let (mut tree, mut nodes) = (Frontier::new(), Vec::new());
     let (first, last) = (entry::id(timeline.id, 0)?, entry::id(timeline.id, POSITION_MAX)?);
     entry::visit_hashes(sql, first, last, |hash| {
-        completed(&mut tree, &hash, |node| {
+        completed(&mut tree, &hash, &Grove::default(), |node| {
             nodes.push(node);
             Ok(())
         })?;
@@ -136,8 +147,14 @@ impl Check {
     }
 
     /// Adds a leaf to the tree and looks at the nodes that it completes.
-    pub(crate) fn push<S: Sql + ?Sized>(&mut self, sql: &S, tree: &mut Frontier, entry_hash: &[u8; 32]) -> Result<()> {
-        completed(tree, entry_hash, |node| {
+    pub(crate) fn push<S: Sql + ?Sized>(
+        &mut self,
+        sql: &S,
+        tree: &mut Frontier,
+        entry_hash: &[u8; 32],
+        grove: &Grove,
+    ) -> Result<()> {
+        completed(tree, entry_hash, grove, |node| {
             self.expected += 1;
             let stored = sql.first(
                 "SELECT hash FROM vault_node WHERE timeline = ? AND level = ? AND number = ?",

@@ -14,7 +14,7 @@ use super::run::{Run, Start};
 use super::standing::{Standing, Standings};
 use super::tally::Tally;
 use crate::backend::Transaction;
-use crate::causal::entry::{EntryV1, Scheme};
+use crate::causal::entry::{EntryV1, LogScope, Scheme};
 use crate::causal::event_id;
 use crate::causal::fingerprint::Fingerprint;
 use crate::causal::hash::{EntryHash, PayloadDigest, Realm, causal_hash};
@@ -65,6 +65,18 @@ pub(super) struct Log {
     claimed: Fingerprint,
     timeline: u64,
     standing: Standing,
+    /// What its entries begin with.
+    scope_bytes: Vec<u8>,
+}
+
+/// What one row is compared with.
+struct Compared<'a> {
+    tx: &'a dyn Transaction,
+    realm: Realm,
+    brief: &'a Brief<'a>,
+    kinds: &'a BTreeMap<i64, String>,
+    models: &'a BTreeMap<i64, Model>,
+    log: &'a Log,
 }
 
 /// A row that was checked by itself.
@@ -110,13 +122,23 @@ impl<'t> Rules<'t> {
 
     /// What the rows say that name this log.
     pub(super) fn log(&mut self, id: i64) -> Result<&Log> {
-        log_of(&mut self.logs, &mut self.standings, self.tx, id)
+        self.compared(id).map(|compared| compared.log)
+    }
+
+    /// What the rows say that name this log, and all else that its entries are compared with.
+    fn compared(&mut self, log: i64) -> Result<Compared<'_>> {
+        let Self { tx, realm, brief, kinds, models, standings, logs } = self;
+        let log = match logs.entry(log) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(Log::read(*tx, standings, *realm, brief.tenant, log)?),
+        };
+        Ok(Compared { tx: *tx, realm: *realm, brief, kinds, models, log })
     }
 
     /// The log before its first entry.
     pub(super) fn genesis(&mut self, id: i64) -> Result<Run> {
-        let log = log_of(&mut self.logs, &mut self.standings, self.tx, id)?;
-        let genesis = EntryHash::genesis(&self.realm, self.brief.tenant, &log.stream, &log.identity.id(), log.epoch);
+        let Compared { realm, brief, log, .. } = self.compared(id)?;
+        let genesis = EntryHash::genesis(&realm, brief.tenant, &log.stream, &log.identity.id(), log.epoch);
         Ok(Run::genesis(genesis))
     }
 
@@ -134,7 +156,8 @@ impl<'t> Rules<'t> {
 
     /// Every rule that one row can break by itself.
     pub(super) fn check(&mut self, row: &Row<'_>, hashes: &Hashes) -> Result<Single> {
-        let stored = match EntryV1::decode(row.bytes) {
+        let compared = self.compared(row.log)?;
+        let stored = match compared.decode(row) {
             Ok(stored) => stored,
             Err(error) => {
                 let broken = broken(row, ChainRule::Encoding, error, "entry bytes of format 1");
@@ -142,22 +165,37 @@ impl<'t> Rules<'t> {
             }
         };
         let mut expected = Expected::default();
-        let run = self.check_entry(row, &stored, hashes, &mut expected.edges)?.unwrap_or_else(Run::broken);
+        let run = compared.check_entry(row, &stored, hashes, &mut expected.edges)?.unwrap_or_else(Run::broken);
+        let Brief { hasher, looked_up, .. } = compared.brief;
         if stored.extensions.embedding().is_some() {
-            expected.embeddings.add(&self.brief.hasher, row.id);
+            expected.embeddings.add(hasher, row.id);
         }
-        if row.id <= self.brief.looked_up {
-            expected.lookup.add(&self.brief.hasher, (prefix(row.hash.as_bytes()), row.id));
+        if row.id <= *looked_up {
+            expected.lookup.add(hasher, (prefix(row.hash.as_bytes()), row.id));
             if matches!(row.payload, StoredPayload::Inline(_)) {
-                expected.lookup.add(&self.brief.hasher, (prefix(stored.payload_digest.as_bytes()), row.id));
+                expected.lookup.add(hasher, (prefix(stored.payload_digest.as_bytes()), row.id));
             }
         }
         Ok(Single { run, expected })
     }
 
+    /// The bytes of a payload that stands in a row of its own.
+    pub(super) fn check_shared_payload(&self, row: &Row<'_>) -> Result<Checked> {
+        check_shared_payload(self.tx, row)
+    }
+}
+
+impl<'a> Compared<'a> {
+    fn decode(&self, row: &Row<'a>) -> Result<EntryV1<'a>> {
+        let log = self.log;
+        let (tenant, stream) = (self.brief.tenant, &*log.stream);
+        let scope = LogScope { realm: self.realm, tenant, stream, writer: log.identity.id(), epoch: log.epoch };
+        EntryV1::decode_in(scope, &log.scope_bytes, row.bytes)
+    }
+
     /// Notes the edges that it finds.
     fn check_entry(
-        &mut self,
+        &self,
         row: &Row<'_>,
         stored: &EntryV1<'_>,
         hashes: &Hashes,
@@ -167,7 +205,7 @@ impl<'t> Rules<'t> {
         for link in &parents {
             edges.add(&self.brief.hasher, (row.id, link.id));
         }
-        let log = log_of(&mut self.logs, &mut self.standings, self.tx, row.log)?;
+        let log = self.log;
         ensure!(row, WriterIdentity, log.identity.id() == log.claimed, log.claimed, log.identity.id());
         ensure!(row, Scope, stored.realm == self.realm, stored.realm, self.realm);
         ensure!(row, Scope, stored.tenant == self.brief.tenant, stored.tenant, self.brief.tenant);
@@ -251,11 +289,6 @@ impl<'t> Rules<'t> {
         };
         Ok(Ok(Run::of(start, hash, row.signature.is_some())))
     }
-
-    /// The bytes of a payload that stands in a row of its own.
-    pub(super) fn check_shared_payload(&self, row: &Row<'_>) -> Result<Checked> {
-        check_shared_payload(self.tx, row)
-    }
 }
 
 impl<'a> Brief<'a> {
@@ -287,37 +320,6 @@ fn is_itself(tx: &dyn Transaction, link: &Link) -> Result<bool> {
         Ok(is_time_right && EntryHash::of(row.bytes) == link.hash)
     })?;
     Ok(found == Some(true))
-}
-
-/// Reads a log's row and its writer's once. One that is not there belongs to nobody: no row can be of it.
-fn log_of<'l>(
-    logs: &'l mut BTreeMap<i64, Log>,
-    standings: &mut Standings<'_>,
-    tx: &dyn Transaction,
-    id: i64,
-) -> Result<&'l Log> {
-    match logs.entry(id) {
-        Entry::Occupied(known) => Ok(known.into_mut()),
-        Entry::Vacant(unknown) => {
-            let log = log::read(tx, id)?;
-            let writer = log.as_ref().map(|log| writer::read(tx, log.writer)).transpose()?.flatten();
-            let is_known = log.is_some() && writer.is_some();
-            let (log, (claimed, identity)) = log.zip(writer).unwrap_or_else(|| {
-                let nowhere = log::Log { id, timeline: 0, stream: format!("log {id}"), writer: 0, epoch: 0 };
-                (nowhere, (Fingerprint::from_bytes([0; 32]), Identity::signed([0; 32])))
-            });
-            Ok(unknown.insert(Log {
-                standing: standings.of(tx, &identity.id(), &log.stream)?,
-                stream: log.stream.into(),
-                label: identity.label(),
-                epoch: log.epoch,
-                timeline: log.timeline,
-                writer: is_known.then_some(log.writer),
-                claimed,
-                identity,
-            }))
-        }
-    }
 }
 
 /// What the stored edges lead to, in ascending order of hashes.
@@ -360,6 +362,29 @@ fn check_payload(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>, hash
 }
 
 impl Log {
+    /// Reads a log's row and its writer's. One that is not there belongs to nobody: no row can be of it.
+    fn read(tx: &dyn Transaction, standings: &mut Standings<'_>, realm: Realm, tenant: &str, id: i64) -> Result<Self> {
+        let log = log::read(tx, id)?;
+        let writer = log.as_ref().map(|log| writer::read(tx, log.writer)).transpose()?.flatten();
+        let is_known = log.is_some() && writer.is_some();
+        let (log, (claimed, identity)) = log.zip(writer).unwrap_or_else(|| {
+            let nowhere = log::Log { id, timeline: 0, stream: format!("log {id}"), writer: 0, epoch: 0 };
+            (nowhere, (Fingerprint::from_bytes([0; 32]), Identity::signed([0; 32])))
+        });
+        let scope = LogScope { realm, tenant, stream: &log.stream, writer: identity.id(), epoch: log.epoch };
+        Ok(Self {
+            scope_bytes: scope.to_bytes(),
+            standing: standings.of(tx, &identity.id(), &log.stream)?,
+            stream: log.stream.into(),
+            label: identity.label(),
+            epoch: log.epoch,
+            timeline: log.timeline,
+            writer: is_known.then_some(log.writer),
+            claimed,
+            identity,
+        })
+    }
+
     /// Whether the row that its number leads to is this one.
     pub(super) fn is(&self, row: &log::Log) -> bool {
         (self.timeline, &*self.stream, self.writer, self.epoch)

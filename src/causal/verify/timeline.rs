@@ -8,7 +8,7 @@ use super::report::{Anchor, Break, TailVerdict, VerifyReport};
 use super::rules::{Brief, Rules};
 use super::tail::Heads;
 use crate::backend::Transaction;
-use crate::causal::merkle::{Frontier, TreeHead};
+use crate::causal::merkle::{Frontier, Grove, TreeHead};
 use crate::causal::table::timeline::Timeline;
 use crate::causal::table::{entry, node};
 use crate::words::limits::POSITION_MAX;
@@ -86,8 +86,9 @@ impl<'a> Found<'a> {
             self.logs.join(rules, log, run)?;
         }
         self.expected.join(chunk.expected);
+        let grove = Grove::over(self.tree.size(), &chunk.leaves);
         for leaf in &chunk.leaves {
-            self.nodes.push(self.tx, &mut self.tree, leaf)?;
+            self.nodes.push(self.tx, &mut self.tree, leaf, &grove)?;
             self.heads.note(&self.tree);
         }
         Ok(())

@@ -1,16 +1,11 @@
-//! BLAKE3 of many short inputs at once.
-//!
-//! An input of at most 1,024 bytes is one chunk: blocks of 64 bytes that are compressed one after the other, each a long
-//! chain of steps that wait for each other. `blake3` takes the chunks of one input side by side; here are those of sixteen
-//! inputs, a lane for each. `fearless_simd` compiles it for each instruction set and chooses at run time. Integers come to
-//! the same on all of them.
+//! BLAKE3 of inputs of at most 1,024 bytes: one chunk, whose blocks of 64 bytes are compressed one after the other.
+//! `blake3` takes the chunks of one input side by side; here are those of several.
 
-use blake3::hazmat::{ContextKey, HasherExt};
-use blake3::{BLOCK_LEN, CHUNK_LEN, Hasher};
-use fearless_simd::{Level, Simd, dispatch, prelude::*, u8x64, u32x16};
+use ::blake3::hazmat::{ContextKey, HasherExt};
+use ::blake3::{BLOCK_LEN, CHUNK_LEN, Hasher};
+use fearless_simd::{Level, Simd, dispatch, prelude::*, u8x64};
 
-/// Inputs that are hashed side by side.
-const LANES: usize = 16;
+use super::{LANES, Words, rotate_right, transpose};
 
 /// What begins the third row of every compression's state.
 const IV: [u32; 4] = [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a];
@@ -19,7 +14,7 @@ const END_OF_ROOT: u32 = 2 | 8;
 const DERIVE_KEY_MATERIAL: u32 = 64;
 
 /// `derive_key` of each input under one context, in the order of the inputs.
-pub(super) fn derive_each(context: &ContextKey, inputs: &[&[u8]]) -> Vec<[u8; 32]> {
+pub(in crate::causal) fn derive_each(context: &ContextKey, inputs: &[&[u8]]) -> Vec<[u8; 32]> {
     let mut hashes = vec![[0; 32]; inputs.len()];
     let mut jobs: Vec<(&[u8], &mut [u8; 32])> = inputs.iter().copied().zip(&mut hashes).collect();
     // Lanes wait for the longest of them.
@@ -35,9 +30,6 @@ pub(super) fn derive_each(context: &ContextKey, inputs: &[&[u8]]) -> Vec<[u8; 32
     }
     hashes
 }
-
-/// A word of every lane.
-type Words<S> = u32x16<S>;
 
 #[inline(always)]
 fn derive_group<S: Simd>(simd: S, context: &ContextKey, group: &mut [(&[u8], &mut [u8; 32]); LANES]) {
@@ -85,19 +77,6 @@ fn derive_group<S: Simd>(simd: S, context: &ContextKey, group: &mut [(&[u8], &mu
             **hash = *first;
         }
     }
-}
-
-/// Makes sixteen words of each lane of one word of every lane sixteen times, and the other way round.
-#[inline(always)]
-fn transpose<S: Simd>(mut rows: [Words<S>; 16]) -> [Words<S>; 16] {
-    for _ in 0..4 {
-        let from = rows;
-        let (low, high) = from.split_at(8);
-        for (pair, (low, high)) in rows.as_chunks_mut::<2>().0.iter_mut().zip(low.iter().zip(high)) {
-            *pair = low.interleave(*high).into();
-        }
-    }
-    rows
 }
 
 #[inline(always)]
@@ -161,35 +140,16 @@ fn quarters<S: Simd>(
     }
 }
 
-#[inline(always)]
-fn rotate_right<const BY: u32, S: Simd>(words: Words<S>) -> Words<S> {
-    (words >> BY) | (words << (32 - BY))
-}
-
 #[cfg(test)]
 mod tests {
-    use blake3::hazmat::hash_derive_key_context;
+    use ::blake3::hazmat::hash_derive_key_context;
     use proptest::prelude::*;
 
+    use super::super::tests::levels;
     use super::*;
 
-    /// Every instruction set that this machine has.
-    fn levels() -> Vec<Level> {
-        let best = Level::new();
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        let others = [
-            best.as_sse2().map(Simd::level),
-            best.as_sse4_2().map(Simd::level),
-            best.as_avx2().map(Simd::level),
-            best.as_avx512().map(Simd::level),
-        ];
-        #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-        let others = [Some(Level::baseline())];
-        others.into_iter().flatten().chain([best]).collect()
-    }
-
     fn one_by_one(context: &str, inputs: &[&[u8]]) -> Vec<[u8; 32]> {
-        inputs.iter().map(|input| blake3::derive_key(context, input)).collect()
+        inputs.iter().map(|input| ::blake3::derive_key(context, input)).collect()
     }
 
     /// Bytes that differ from place to place.
