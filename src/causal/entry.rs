@@ -173,6 +173,7 @@ impl<'a> EntryV1<'a> {
     }
 
     /// The same, where entries with these bytes of their scope were decoded before.
+    #[inline]
     pub(crate) fn decode_in(scope: LogScope<'a>, scope_bytes: &[u8], bytes: &'a [u8]) -> Result<Self> {
         match bytes.strip_prefix(scope_bytes) {
             Some(rest) if !scope_bytes.is_empty() => Self::read(scope, Reader::new("entry bytes", rest)),
@@ -181,6 +182,7 @@ impl<'a> EntryV1<'a> {
     }
 
     /// Reads what follows the scope.
+    #[inline]
     fn read(scope: LogScope<'a>, mut reader: Reader<'a>) -> Result<Self> {
         let LogScope { realm, tenant, stream, writer, epoch } = scope;
         let seq = reader.u64()?;

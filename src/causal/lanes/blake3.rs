@@ -96,16 +96,33 @@ fn compress<S: Simd>(
     }
     // There is one chunk, and its number is zero.
     let mut d = [zero, zero, block_len, flags];
-    for _ in 0..7 {
-        let [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15] = message;
-        quarters(&mut a, &mut b, &mut c, &mut d, [m0, m2, m4, m6], [m1, m3, m5, m7]);
-        (b, c, d) = (rotated::<1, _>(b), rotated::<2, _>(c), rotated::<3, _>(d));
-        quarters(&mut a, &mut b, &mut c, &mut d, [m8, m10, m12, m14], [m9, m11, m13, m15]);
-        (b, c, d) = (rotated::<3, _>(b), rotated::<2, _>(c), rotated::<1, _>(d));
-        message = [m2, m6, m3, m10, m7, m0, m4, m13, m1, m11, m12, m5, m9, m14, m15, m8];
-    }
+    // Written one after the other, a round's words of the message are other names, and nothing is moved.
+    message = round(&mut a, &mut b, &mut c, &mut d, message);
+    message = round(&mut a, &mut b, &mut c, &mut d, message);
+    message = round(&mut a, &mut b, &mut c, &mut d, message);
+    message = round(&mut a, &mut b, &mut c, &mut d, message);
+    message = round(&mut a, &mut b, &mut c, &mut d, message);
+    message = round(&mut a, &mut b, &mut c, &mut d, message);
+    round(&mut a, &mut b, &mut c, &mut d, message);
     let ([a0, a1, a2, a3], [b0, b1, b2, b3], [c0, c1, c2, c3], [d0, d1, d2, d3]) = (a, b, c, d);
     [a0 ^ c0, a1 ^ c1, a2 ^ c2, a3 ^ c3, b0 ^ d0, b1 ^ d1, b2 ^ d2, b3 ^ d3]
+}
+
+/// Takes the state through one round, and puts the words of the message in the order of the next.
+#[inline(always)]
+fn round<S: Simd>(
+    a: &mut [Words<S>; 4],
+    b: &mut [Words<S>; 4],
+    c: &mut [Words<S>; 4],
+    d: &mut [Words<S>; 4],
+    message: [Words<S>; 16],
+) -> [Words<S>; 16] {
+    let [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15] = message;
+    quarters(a, b, c, d, [m0, m2, m4, m6], [m1, m3, m5, m7]);
+    (*b, *c, *d) = (rotated::<1, _>(*b), rotated::<2, _>(*c), rotated::<3, _>(*d));
+    quarters(a, b, c, d, [m8, m10, m12, m14], [m9, m11, m13, m15]);
+    (*b, *c, *d) = (rotated::<3, _>(*b), rotated::<2, _>(*c), rotated::<1, _>(*d));
+    [m2, m6, m3, m10, m7, m0, m4, m13, m1, m11, m12, m5, m9, m14, m15, m8]
 }
 
 /// The row, begun at another of its words.

@@ -52,20 +52,21 @@ impl<N> Batch<N> {
 
     /// Empties it and shows each row with its hashes, in the order in which they came, until one fails.
     pub(super) fn drain(&mut self, mut visit: impl FnMut(&Row<'_>, &Hashes, N) -> Result<()>) -> Result<()> {
-        let (mut rows, mut notes) = (Vec::with_capacity(ROWS), Vec::with_capacity(ROWS));
+        let (mut entries, mut payloads) = (Vec::with_capacity(ROWS), Vec::with_capacity(ROWS));
         let mut rest = self.bytes.as_slice();
-        for held in self.rows.drain(..) {
+        for held in &self.rows {
             let (entry, behind) = rest.split_at_checked(held.entry).unwrap_or_default();
             let (payload, behind) = behind.split_at_checked(held.payload).unwrap_or_default();
             rest = behind;
-            rows.push(held.row.with_bytes(entry, payload));
-            notes.push(held.note);
+            entries.push(entry);
+            payloads.push(payload);
         }
-        let entries = EntryHash::of_each(&rows.iter().map(|row| row.bytes).collect::<Vec<_>>());
-        let payloads = PayloadDigest::of_each(&rows.iter().map(inline).collect::<Vec<_>>());
-        let hashes = entries.zip(payloads).map(|(entry, payload)| Hashes { entry, payload });
-        let visited =
-            rows.iter().zip(hashes).zip(notes).try_for_each(|((row, hashes), note)| visit(row, &hashes, note));
+        let hashes = EntryHash::of_each(&entries).zip(PayloadDigest::of_each(&payloads));
+        let bytes = entries.into_iter().zip(payloads);
+        let visited = self.rows.drain(..).zip(bytes).zip(hashes).try_for_each(|((held, bytes), hashes)| {
+            let hashes = Hashes { entry: hashes.0, payload: hashes.1 };
+            visit(&held.row.with_bytes(bytes.0, bytes.1), &hashes, held.note)
+        });
         self.bytes.clear();
         visited
     }

@@ -16,8 +16,8 @@ use crate::causal::table::{entry, lookup, timeline as table};
 use crate::words::limits::VERIFY_THREADS;
 use crate::words::{ChainRule, Result, StoreError};
 
-/// Positions that a thread checks at a time: some milliseconds of work, 128 KiB of hashes.
-const CHUNK: u64 = 4096;
+/// Positions that a thread checks at a time: about a millisecond of work, 32 KiB of hashes.
+const CHUNK: u64 = 1024;
 
 /// What is there when it begins: others may commit meanwhile.
 pub(super) struct Plan<'a> {
