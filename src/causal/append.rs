@@ -1,6 +1,5 @@
 //! Appending: a draft takes its place in its log, in the causal order and in the position order.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -270,7 +269,7 @@ impl<'t> Appender<'t> {
             if stored.event_id != event_id || entry::timeline(row.id) != timeline {
                 return Ok(None);
             }
-            let mut differs = difference(&stored, author, draft);
+            let mut differs = draft.difference(&stored, author);
             // The hash does not cover them: those of a retry must be there, or Ok would say that they are.
             for (digest, _) in &draft.attachments {
                 if differs.is_none() && payload::find(self.sql, timeline, digest)?.is_none() {
@@ -384,22 +383,6 @@ pub(crate) fn find_entry<S: crate::backend::Sql + ?Sized>(
         }
     }
     Ok(None)
-}
-
-/// The first part in which a stored event is not the one that is being retried. The claimed time may differ.
-fn difference(stored: &EntryV1<'_>, author: &Author, draft: &Draft<'_>) -> Option<&'static str> {
-    let mut parents: SmallVec<[EntryHash; 4]> = draft.parents.iter().map(|parent| parent.hash).collect();
-    parents.sort_unstable();
-    [
-        ("stream", stored.stream == draft.stream),
-        ("writer", stored.writer == author.identity.id()),
-        ("kind", stored.kind == draft.kind),
-        ("payload", stored.payload_digest == draft.digest),
-        ("parents", stored.parents == parents),
-        ("extensions", Cow::Borrowed(stored.extensions.as_bytes()) == draft.extensions),
-    ]
-    .into_iter()
-    .find_map(|(part, same)| (!same).then_some(part))
 }
 
 fn below_max(what: &'static str, counter: u64, unit: &'static str) -> Result<u64> {

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use uuid::Uuid;
 
+use super::entry::EntryV1;
 use super::extension::{Extension, Extensions};
-use super::hash::PayloadDigest;
+use super::hash::{EntryHash, PayloadDigest};
 use super::reference::EventRef;
 use super::signer::Signer;
 use super::writer::Identity;
@@ -147,6 +149,22 @@ impl<'a> Draft<'a> {
     pub(crate) fn bytes(&self) -> usize {
         let embedding = self.embedding.as_ref().map_or(0, |(_, bytes)| bytes.len());
         self.payload.len() + self.attachments.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + embedding
+    }
+
+    /// The first part in which it is not the stored event that it is a retry of. The claimed time may differ.
+    pub(crate) fn difference(&self, stored: &EntryV1<'_>, author: &Author) -> Option<&'static str> {
+        let mut parents: SmallVec<[EntryHash; 4]> = self.parents.iter().map(|parent| parent.hash).collect();
+        parents.sort_unstable();
+        [
+            ("stream", stored.stream == self.stream),
+            ("writer", stored.writer == author.identity.id()),
+            ("kind", stored.kind == self.kind),
+            ("payload", stored.payload_digest == self.digest),
+            ("parents", stored.parents == parents),
+            ("extensions", stored.extensions.as_bytes() == &*self.extensions),
+        ]
+        .into_iter()
+        .find_map(|(part, same)| (!same).then_some(part))
     }
 }
 

@@ -17,9 +17,10 @@ use std::collections::BTreeSet;
 use std::hash::{Hash, RandomState};
 use std::ops::RangeInclusive;
 
+use super::log::Log;
 use super::logs::Logs;
 use super::report::Break;
-use super::rules::{Log, Rules};
+use super::rules::Rules;
 use super::tally::{Tally, Walk};
 use crate::backend::Transaction;
 use crate::causal::table::timeline::Timeline;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use super::log::Log;
 use super::report::{Break, LogReport, LogVerdict};
-use super::rules::{Log, Rules};
+use super::rules::Rules;
 use super::run::Run;
 use crate::causal::table::entry;
 use crate::words::{ChainRule, Result};

@@ -18,6 +18,7 @@ mod chunk;
 mod contents;
 mod crew;
 mod indexes;
+mod log;
 mod logs;
 mod plan;
 mod report;
@@ -35,8 +36,9 @@ pub use report::{Anchor, Break, Derived, LogReport, LogVerdict, TailVerdict, Ver
 pub use verifier::Verifier;
 
 use self::batch::Hashes;
+use self::log::Log;
 use self::logs::Logs;
-use self::rules::{Brief, Log, Rules};
+use self::rules::{Brief, Rules};
 use super::table::entry::Row;
 use super::table::{chain, entry};
 use crate::backend::{Access, Backend, Transaction};

@@ -3,31 +3,27 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::hash::RandomState;
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::batch::Hashes;
 use super::indexes::Expected;
+use super::log::Log;
 use super::report::Break;
 use super::run::{Run, Start};
-use super::standing::{Standing, Standings};
+use super::standing::Standings;
 use super::tally::Tally;
 use crate::backend::Transaction;
 use crate::causal::entry::{EntryV1, LogScope, Scheme};
 use crate::causal::event_id;
-use crate::causal::fingerprint::Fingerprint;
 use crate::causal::hash::{EntryHash, PayloadDigest, Realm, causal_hash};
-use crate::causal::key_event::purpose;
-use crate::causal::signer::verify_signature;
 use crate::causal::table::entry::{Link, Row, StoredPayload};
 use crate::causal::table::model::Model;
-use crate::causal::table::{edge, embedding, entry, kind, log, model, payload, prefix, realm, writer};
-use crate::causal::writer::{Identity, Proof};
+use crate::causal::table::{edge, embedding, entry, kind, model, payload, prefix, realm};
 use crate::words::{ChainRule, Result, StoreError};
 
 /// The outcome of a check: outside, whether the store could be read; inside, whether the rules hold.
-type Checked<T = ()> = std::result::Result<T, Break>;
+pub(super) type Checked<T = ()> = std::result::Result<T, Break>;
 
 /// What rows are checked against, read once.
 pub(super) struct Rules<'t> {
@@ -52,21 +48,6 @@ pub(super) struct Brief<'a> {
     pub(super) last: u64,
     /// The id up to which the look-up by hash says that it has everything.
     pub(super) looked_up: u64,
-}
-
-/// What a log's row and its writer's say.
-pub(super) struct Log {
-    pub(super) stream: Arc<str>,
-    pub(super) identity: Identity,
-    pub(super) label: Arc<str>,
-    pub(super) epoch: u32,
-    /// The row of the writer, if there is one.
-    pub(super) writer: Option<i64>,
-    claimed: Fingerprint,
-    timeline: u64,
-    standing: Standing,
-    /// What its entries begin with.
-    scope_bytes: Vec<u8>,
 }
 
 /// What one row is compared with.
@@ -94,7 +75,7 @@ macro_rules! ensure {
     };
 }
 
-fn broken(row: &Row<'_>, rule: ChainRule, found: impl ToString, expected: impl ToString) -> Break {
+pub(super) fn broken(row: &Row<'_>, rule: ChainRule, found: impl ToString, expected: impl ToString) -> Break {
     Break::new(Some(entry::position(row.id)), Some(row.seq), rule, found, expected)
 }
 
@@ -359,55 +340,4 @@ fn check_payload(tx: &dyn Transaction, row: &Row<'_>, stored: &EntryV1<'_>, hash
     ensure!(row, Payload, len == stored.payload_len, format!("{len} bytes"), format!("{} bytes", stored.payload_len));
     ensure!(row, Payload, digest == stored.payload_digest, digest, stored.payload_digest);
     Ok(Ok(()))
-}
-
-impl Log {
-    /// Reads a log's row and its writer's. One that is not there belongs to nobody: no row can be of it.
-    fn read(tx: &dyn Transaction, standings: &mut Standings<'_>, realm: Realm, tenant: &str, id: i64) -> Result<Self> {
-        let log = log::read(tx, id)?;
-        let writer = log.as_ref().map(|log| writer::read(tx, log.writer)).transpose()?.flatten();
-        let is_known = log.is_some() && writer.is_some();
-        let (log, (claimed, identity)) = log.zip(writer).unwrap_or_else(|| {
-            let nowhere = log::Log { id, timeline: 0, stream: format!("log {id}"), writer: 0, epoch: 0 };
-            (nowhere, (Fingerprint::from_bytes([0; 32]), Identity::signed([0; 32])))
-        });
-        let scope = LogScope { realm, tenant, stream: &log.stream, writer: identity.id(), epoch: log.epoch };
-        Ok(Self {
-            scope_bytes: scope.to_bytes(),
-            standing: standings.of(tx, &identity.id(), &log.stream)?,
-            stream: log.stream.into(),
-            label: identity.label(),
-            epoch: log.epoch,
-            timeline: log.timeline,
-            writer: is_known.then_some(log.writer),
-            claimed,
-            identity,
-        })
-    }
-
-    /// Whether the row that its number leads to is this one.
-    pub(super) fn is(&self, row: &log::Log) -> bool {
-        (self.timeline, &*self.stream, self.writer, self.epoch)
-            == (row.timeline, row.stream.as_str(), Some(row.writer), row.epoch)
-    }
-
-    pub(super) fn is_signed(&self) -> bool {
-        matches!(self.identity.proof(), Proof::PublicKey(_))
-    }
-
-    fn check_signature(&self, row: &Row<'_>, stored: &EntryV1<'_>, hash: &EntryHash) -> Checked {
-        let Some(signature) = row.signature else { return Ok(()) };
-        let (found, expected) = match self.identity.proof() {
-            Proof::Name(name) => (format!("a signature by {name:?}"), "none: a named writer has no key"),
-            Proof::PublicKey(first) => {
-                let (rotated, purpose) = (self.standing.rotated_key_at(row), purpose(stored.kind));
-                let key = rotated.as_ref().unwrap_or(first);
-                if verify_signature(purpose, key, stored.realm.as_bytes(), hash.as_bytes(), &signature) {
-                    return Ok(());
-                }
-                ("a signature that does not verify".to_owned(), "one by the writer's key")
-            }
-        };
-        Err(broken(row, ChainRule::Signature, found, expected))
-    }
 }
