@@ -1,4 +1,4 @@
-use causal_vault::{ErrorKind, Event, EventHeader, Filter, StoreError, causal_hash, limits};
+use causal_vault::{ErrorKind, Event, EventHeader, EventId, Filter, StoreError, causal_hash, limits};
 use serde::{Deserialize, Serialize};
 
 use super::{alice, assert_intact, events, note, size, vault};
@@ -186,4 +186,25 @@ fn receipts_and_headers_travel_as_json_and_as_messagepack() {
     // As the payload of another event.
     let about = alice.commit(Event::new("about", &(&receipt, &header)).unwrap().stream("meta")).unwrap();
     assert_eq!(vault.get(&about).unwrap().decode::<(causal_vault::Receipt, EventHeader)>().unwrap(), (receipt, header));
+}
+
+#[test]
+fn a_batch_of_any_size_is_stored_whole_and_an_event_that_it_holds_twice_is_found_again() {
+    let vault = vault();
+    let alice = alice(&vault);
+    let mut stored = 0;
+    for count in (0..=40).chain([63, 300]) {
+        let again = note("again").id(EventId::new());
+        let texts: Vec<String> = (0..count).map(|number| format!("{number} of {count}")).collect();
+        let batch = texts.iter().map(|text| note(text.as_str())).chain([again.clone(), again]);
+        let receipts = alice.commit_batch(batch).unwrap();
+        let [.., first, second] = &receipts[..] else { panic!("{} receipts", receipts.len()) };
+        assert!(first.is_new && !second.is_new && first.seq == second.seq && first.hash == second.hash);
+        for (receipt, text) in receipts.iter().zip(&texts) {
+            assert_eq!(vault.get(receipt).unwrap().payload, text.as_bytes());
+        }
+        stored += count + 1;
+        assert_eq!(size(&vault), stored);
+    }
+    assert_intact(&vault);
 }

@@ -1,4 +1,4 @@
-use causal_vault::{Backend, Event, EventId, SqliteBackend, StoreError, Value, Vault};
+use causal_vault::{Backend, Event, EventId, SqliteBackend, StoreError, TreeHead, Value, Vault};
 
 /// Found by the attack suite: a trigger that came after the vault was opened removed what was stored, and the commit
 /// returned `Ok`.
@@ -31,6 +31,8 @@ fn an_append_that_failed_half_way_spoils_the_transaction_for_good() {
     taken.split("; ").for_each(|statement| assert!(vault.backend().exec(statement, &[]).is_ok()));
     let event = |byte: u8| Event::raw("note", vec![byte; 5000]).stream("demo").attach(vec![byte; 3000]);
     alice.commit(event(1).id(EventId::new())).unwrap();
+    // Somebody to be told of the new head, which is made before the transaction ends.
+    let _guard = vault.heads().subscribe_guarded(|_: &TreeHead| {});
     let outcome = vault.transaction(|tx| {
         tx.exec("INSERT INTO mine VALUES (1)", &[])?;
         assert!(tx.append(&alice, event(2)).is_err());

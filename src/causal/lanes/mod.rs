@@ -14,6 +14,8 @@ pub(super) use self::sha256::{leaves, nodes};
 
 /// Inputs that are hashed side by side.
 const LANES: usize = 16;
+/// Fewer than these are hashed one by one: there is little to gain, and without optimisation, as in tests, lanes are slow.
+const FEW: usize = 4 * LANES;
 
 /// A word of every lane.
 type Words<S> = u32x16<S>;

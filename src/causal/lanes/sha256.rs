@@ -2,7 +2,7 @@
 
 use fearless_simd::{Level, Simd, SimdBase, dispatch, prelude::*, u8x64};
 
-use super::{LANES, Words, rotate_right, transpose};
+use super::{FEW, LANES, Words, rotate_right, transpose};
 use crate::causal::merkle::{leaf, node};
 
 const START: [u32; 8] =
@@ -101,8 +101,8 @@ fn each<T, const BYTES: usize>(
     padded: impl Fn(&T) -> [u8; BYTES],
 ) -> Vec<[u8; 32]> {
     let level = Level::new();
-    let is_wide = dispatch!(level, simd => is_wide(simd));
-    let (groups, rest) = if is_wide { inputs.as_chunks::<LANES>() } else { (&[][..], inputs) };
+    let is_worth_it = inputs.len() >= FEW && dispatch!(level, simd => is_wide(simd));
+    let (groups, rest) = if is_worth_it { inputs.as_chunks::<LANES>() } else { (&[][..], inputs) };
     let mut hashes = Vec::with_capacity(inputs.len());
     for group in groups {
         let messages = group.each_ref().map(&padded);
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn any_number_of_leaves_and_nodes_have_the_hashes_that_they_have_one_by_one() {
-        for count in 0..70 {
+        for count in (0..20).chain(60..83) {
             let hashes = hashes(2 * count);
             let pairs = hashes.as_chunks::<2>().0;
             assert_eq!(leaves(&hashes), hashes.iter().map(leaf).collect::<Vec<_>>(), "{count}");
