@@ -76,34 +76,11 @@ pub(crate) fn insert<S: Sql + ?Sized>(sql: &S, rows: impl ExactSizeIterator<Item
     let mut rows = rows;
     for (together, statement) in TOGETHER.into_iter().zip(&*INSERTS) {
         while rows.len() >= together {
-            let values: Vec<Value> = rows.by_ref().take(together).flat_map(values).collect();
+            let values: Vec<Value> = rows.by_ref().take(together).flat_map(NewRow::into_values).collect();
             sql.exec_rows(TABLE.name, statement, &values, together as u64)?;
         }
     }
     Ok(())
-}
-
-fn values(row: NewRow) -> [Value; 13] {
-    let (payload, payload_id) = match row.payload {
-        StoredPayload::Inline(bytes) => (Value::Blob(bytes), Value::Null),
-        StoredPayload::Shared(id) => (Value::Null, Value::Int(id)),
-        StoredPayload::None => (Value::Null, Value::Null),
-    };
-    [
-        int(row.id),
-        Value::Int(row.log),
-        int(row.seq),
-        int(row.back),
-        row.event_key.map_or(Value::Null, Value::Int),
-        Value::Int(row.kind),
-        int(row.lamport),
-        blob(row.hash.as_bytes()),
-        row.causal.map_or(Value::Null, |causal| blob(causal.as_bytes())),
-        Value::Blob(row.bytes),
-        row.signature.map_or(Value::Null, |signature| blob(&signature)),
-        payload,
-        payload_id,
-    ]
 }
 
 /// Signs an entry after the fact, when its batch turns out to end with it.

@@ -1,5 +1,7 @@
 //! The rows of [`entry`](super::entry), as they are written and as they are read.
 
+use super::{blob, int};
+use crate::backend::Value;
 use crate::causal::entry::EntryV1;
 use crate::causal::hash::{CausalDigest, EntryHash, causal_hash};
 use crate::words::limits::POSITION_MAX;
@@ -48,6 +50,32 @@ pub(crate) struct NewRow {
     pub(crate) bytes: Vec<u8>,
     pub(crate) signature: Option<[u8; 64]>,
     pub(crate) payload: StoredPayload<Vec<u8>>,
+}
+
+impl NewRow {
+    /// What its columns hold, in their order.
+    pub(super) fn into_values(self) -> [Value; 13] {
+        let (payload, payload_id) = match self.payload {
+            StoredPayload::Inline(bytes) => (Value::Blob(bytes), Value::Null),
+            StoredPayload::Shared(id) => (Value::Null, Value::Int(id)),
+            StoredPayload::None => (Value::Null, Value::Null),
+        };
+        [
+            int(self.id),
+            Value::Int(self.log),
+            int(self.seq),
+            int(self.back),
+            self.event_key.map_or(Value::Null, Value::Int),
+            Value::Int(self.kind),
+            int(self.lamport),
+            blob(self.hash.as_bytes()),
+            self.causal.map_or(Value::Null, |causal| blob(causal.as_bytes())),
+            Value::Blob(self.bytes),
+            self.signature.map_or(Value::Null, |signature| blob(&signature)),
+            payload,
+            payload_id,
+        ]
+    }
 }
 
 /// Where a payload stands.
