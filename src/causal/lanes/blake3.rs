@@ -41,7 +41,7 @@ fn derive_group<S: Simd>(simd: S, context: &ContextKey, group: &mut [(&[u8], &mu
     for (left, (input, _)) in left.iter_mut().zip(group.iter()) {
         *left = u32::try_from(input.len()).unwrap_or(u32::MAX);
     }
-    let block_len = Words::splat(simd, BLOCK_LEN as u32);
+    let block_len = Words::splat(simd, 64);
     let mut left = Words::from_slice(simd, &left);
     let longest = group.iter().map(|(input, _)| input.len()).max().unwrap_or_default();
     for block in 0..longest.div_ceil(BLOCK_LEN).max(1) {
@@ -171,7 +171,7 @@ mod tests {
 
     /// Bytes that differ from place to place.
     fn bytes(count: usize) -> Vec<u8> {
-        (0..count).map(|at| (at * 251 / 7) as u8).collect()
+        (0..count).map(|at| (at * 251 / 7).to_le_bytes()[0]).collect()
     }
 
     proptest! {
@@ -186,7 +186,7 @@ mod tests {
         ) {
             let inputs: Vec<Vec<u8>> = lengths.iter().enumerate().map(|(at, length)| {
                 let mut input = bytes(*length);
-                if let Some(first) = input.first_mut() { *first ^= at as u8; }
+                if let Some(first) = input.first_mut() { *first ^= at.to_le_bytes()[0]; }
                 input
             }).collect();
             let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();

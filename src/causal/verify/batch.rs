@@ -85,14 +85,15 @@ mod tests {
     use crate::words::StoreError;
 
     fn row<'a>(id: u64, bytes: &'a [u8], payload: StoredPayload<&'a [u8]>) -> Row<'a> {
-        let hash = EntryHash::from_bytes([id as u8; 32]);
-        let (log, seq, back, kind, lamport, signature) = (id as i64 + 1, id + 2, id + 3, 4, id + 5, Some([6; 64]));
+        let hash = EntryHash::from_bytes([id.to_le_bytes()[0]; 32]);
+        let (log, seq, back, kind, lamport, signature) =
+            (id.cast_signed() + 1, id + 2, id + 3, 4, id + 5, Some([6; 64]));
         Row { id, log, seq, back, event_key: Some(7), kind, lamport, hash, causal: None, bytes, signature, payload }
     }
 
     #[test]
     fn rows_come_back_in_order_as_they_were_each_with_its_own_hashes() {
-        let bytes: Vec<u8> = (0..5000).map(|at| (at * 7 / 5) as u8).collect();
+        let bytes: Vec<u8> = (0..5000_u32).map(|at| (at * 7 / 5).to_le_bytes()[0]).collect();
         let rows: Vec<Row<'_>> = (0..100)
             .map(|id| {
                 let at = usize::try_from(id).unwrap();

@@ -55,7 +55,7 @@ impl Chunk {
         let mut single = rules.check(row, hashes)?;
         let Brief { hasher, since, last, .. } = rules.brief();
         single.run.newest = Some(row.id);
-        if row.seq % entry::STRIDE == 0 {
+        if row.seq.is_multiple_of(entry::STRIDE) {
             single.run.index.add(hasher, (row.log, row.seq, row.id));
         }
         if let Some(key) = row.event_key {
