@@ -1,21 +1,22 @@
 //! The vault that is attacked, and copies of its file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use causal_vault::{Anchor, Durability, Event, EventId, PayloadDigest, Receipt, SigningKey, Vault, Writer};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-/// A vault's file and the tree head that someone kept elsewhere.
+/// A vault's file, with its WAL if it was copied while it was open, and the tree head that someone kept elsewhere.
 pub(super) struct Scene {
     bytes: Vec<u8>,
+    wal: Vec<u8>,
     pub(super) anchor: Anchor,
 }
 
 /// A copy of the file that may be spoilt.
 pub(super) struct Copy {
-    _folder: TempDir,
+    folder: TempDir,
     pub(super) path: PathBuf,
 }
 
@@ -34,7 +35,7 @@ pub(super) fn scene() -> &'static Scene {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agents.vault");
         let anchor = write_story(&Vault::open(&path).unwrap());
-        Scene { bytes: std::fs::read(&path).unwrap(), anchor }
+        Scene::closed(&path, anchor)
     })
 }
 
@@ -72,10 +73,7 @@ pub(super) fn fine_scene() -> &'static Scene {
     SCENE.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agents.vault");
-        let conn = Connection::open(&path).unwrap();
-        conn.execute_batch("PRAGMA page_size = 512; VACUUM").unwrap();
-        conn.close().unwrap();
-        let vault = Vault::open(&path).unwrap();
+        let vault = open_fine(&path);
         for tenant in 0..6 {
             let other = vault.for_tenant(&format!("tenant {tenant}")).unwrap();
             let alice = other.named_writer("alice").unwrap();
@@ -101,8 +99,60 @@ pub(super) fn fine_scene() -> &'static Scene {
         let anchor = vault.tree_head().unwrap().into();
         drop(vault);
         look_everything_up(&Connection::open(&path).unwrap());
-        Scene { bytes: std::fs::read(&path).unwrap(), anchor }
+        Scene::closed(&path, anchor)
     })
+}
+
+/// A small vault in small pages, so that few of its bytes hold nothing: something of everything, once.
+pub(super) fn small_scene() -> &'static Scene {
+    static SCENE: OnceLock<Scene> = OnceLock::new();
+    SCENE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agents.vault");
+        let vault = open_fine(&path);
+        begin_small_story(&vault);
+        let anchor = end_small_story(&vault);
+        drop(vault);
+        Scene::closed(&path, anchor)
+    })
+}
+
+/// The same vault, copied while it was open: how it ends stands in the WAL alone.
+pub(super) fn open_scene() -> &'static Scene {
+    static SCENE: OnceLock<Scene> = OnceLock::new();
+    SCENE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agents.vault");
+        begin_small_story(&open_fine(&path));
+        let vault = Vault::open(&path).unwrap();
+        let anchor = end_small_story(&vault);
+        Scene { wal: std::fs::read(wal(&path)).unwrap(), ..Scene::closed(&path, anchor) }
+    })
+}
+
+fn begin_small_story(vault: &Vault) {
+    let alice = vault.named_writer("alice").unwrap();
+    let paid = alice.commit(Event::raw("ledger.pay", "pay 1").stream("ledger").id(EventId::new())).unwrap();
+    let signed = vault.writer(SigningKey::from_bytes(&[7; 32])).unwrap();
+    signed.commit(Event::raw("ledger.audit", "seen").stream("ledger").parent(&paid)).unwrap();
+    let acme = vault.for_tenant("acme").unwrap();
+    acme.named_writer("alice").unwrap().commit(Event::raw("ledger.pay", "pay 9").stream("ledger")).unwrap();
+}
+
+fn end_small_story(vault: &Vault) -> Anchor {
+    let batch = vault.writer(SigningKey::from_bytes(&[8; 32])).unwrap().signing_last();
+    batch.commit_batch((0..2).map(|n| Event::raw("chat.say", vec![n]).stream("chat"))).unwrap();
+    let alice = vault.named_writer("alice").unwrap();
+    alice.commit(Event::raw("ledger.scan", vec![b'a'; 1100]).stream("ledger")).unwrap();
+    vault.tree_head().unwrap().into()
+}
+
+/// A vault whose file has pages of 512 bytes.
+fn open_fine(path: &Path) -> Vault {
+    let conn = Connection::open(path).unwrap();
+    conn.execute_batch("PRAGMA page_size = 512; VACUUM").unwrap();
+    conn.close().unwrap();
+    Vault::open(path).unwrap()
 }
 
 /// Fills the look-up by hash, as a vault with more than a thousand new events does by itself.
@@ -132,13 +182,35 @@ fn look_everything_up(conn: &Connection) {
 }
 
 impl Scene {
+    fn closed(path: &Path, anchor: Anchor) -> Self {
+        Self { bytes: std::fs::read(path).unwrap(), wal: Vec::new(), anchor }
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     pub(super) fn copy(&self) -> Copy {
-        Copy::of(&self.bytes)
+        Copy::with_wal(&self.bytes, &self.wal)
     }
+
+    /// How many bits can be flipped: those of the WAL where there is one, otherwise those of the file.
+    pub(super) fn bits(&self) -> u32 {
+        let flipped = if self.wal.is_empty() { &self.bytes } else { &self.wal };
+        u32::try_from(flipped.len() * 8).unwrap()
+    }
+
+    pub(super) fn flipped(&self, bit: u32) -> Copy {
+        let (mut bytes, mut wal) = (self.bytes.clone(), self.wal.clone());
+        let flipped = if wal.is_empty() { &mut bytes } else { &mut wal };
+        flipped[bit as usize / 8] ^= 1 << (bit % 8);
+        Copy::with_wal(&bytes, &wal)
+    }
+}
+
+/// Where SQLite keeps the WAL of a file.
+fn wal(path: &Path) -> PathBuf {
+    path.with_extension("vault-wal")
 }
 
 impl Copy {
@@ -146,7 +218,21 @@ impl Copy {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agents.vault");
         std::fs::write(&path, bytes).unwrap();
-        Self { _folder: folder, path }
+        Self { folder, path }
+    }
+
+    /// The file of a vault that was open, with its WAL.
+    fn with_wal(bytes: &[u8], log: &[u8]) -> Self {
+        let copy = Self::of(bytes);
+        if !log.is_empty() {
+            std::fs::write(wal(&copy.path), log).unwrap();
+        }
+        copy
+    }
+
+    /// Where the file stays.
+    pub(super) fn keep(self) -> PathBuf {
+        self.folder.keep().join("agents.vault")
     }
 
     pub(super) fn open(&self) -> Vault {

@@ -8,6 +8,9 @@ pub(crate) mod hooked;
 pub(crate) mod stream;
 pub(crate) mod tree;
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::RngExt;
@@ -38,6 +41,23 @@ pub(crate) fn suite(name: &str, every_push: u32, release: u32) -> Suite {
 fn fresh() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("this machine's clock stands after 1970");
     u64::from(now.subsec_nanos()) << 20 ^ now.as_secs()
+}
+
+/// Does the jobs 0, 1, 2 ... on every core and returns what each of them gave, in any order.
+pub(crate) fn on_every_core<T: Send>(jobs: u32, work: impl Fn(u32) -> T + Sync) -> Vec<T> {
+    let (next, done) = (AtomicU32::new(0), Mutex::new(Vec::new()));
+    let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|job| *job < jobs);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(job) = take() {
+                    let result = work(job);
+                    done.lock().unwrap().push(result);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap()
 }
 
 impl Suite {
