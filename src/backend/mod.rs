@@ -158,6 +158,19 @@ pub trait Transaction {
         false
     }
 
+    /// Forgets what was read, so that what is read next comes from where it is stored. An engine that looks at a page only
+    /// when it first reads it looks again. The default forgets nothing.
+    ///
+    /// ```
+    /// use causal_vault::{Access, Backend, SqliteBackend};
+    ///
+    /// SqliteBackend::in_memory()?.begin(Access::Read)?.forget()?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    fn forget(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes everything durable at the backend's level, or nothing.
     fn commit(self: Box<Self>) -> Result<()>;
 }

@@ -230,11 +230,6 @@ impl Copy {
         copy
     }
 
-    /// Where the file stays.
-    pub(super) fn keep(self) -> PathBuf {
-        self.folder.keep().join("agents.vault")
-    }
-
     pub(super) fn open(&self) -> Vault {
         Vault::builder().durability(Durability::Fast).open(&self.path).unwrap()
     }
@@ -244,6 +239,16 @@ impl Copy {
         let conn = Connection::open(&self.path).unwrap();
         edit(&conn);
         conn.close().unwrap();
+    }
+}
+
+/// A copy with which something went wrong stays, to be looked at.
+impl Drop for Copy {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("the file is kept: {}", self.path.display());
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use causal_vault::{Anchor, Durability, Event, Receipt, SigningKey, StoreError, V
 use super::random::edit;
 use super::scene::Copy;
 use crate::suite::{Dice, suite};
+use rusqlite::Connection;
 
 /// What one thread says, and with it every number of threads: these divide the history.
 ///
@@ -144,4 +145,28 @@ fn what_is_verified_since_any_anchor_and_what_was_before_it_is_the_whole() {
     }
     println!("histories cut at anchors: {found} edits found since, {missed} left for a whole verification");
     assert!(found > suite.cases, "{found}");
+}
+
+/// An index over logs that claimed more cells than its page has was refused by the first verification on a connection, and
+/// by no other after it: SQLite looks at the cells of a page only when it first reads it.
+#[test]
+fn a_page_that_was_refused_is_refused_again() {
+    let scene = super::scene::small_scene();
+    let copy = scene.copy();
+    let page: u32 = Connection::open(&copy.path)
+        .unwrap()
+        .query_row("SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_vault_log_1'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    let mut bytes = scene.bytes().to_vec();
+    bytes[(page as usize - 1) * 512 + 4] ^= 0x20;
+    let copy = Copy::of(&bytes);
+    let vault = copy.open();
+    let first = verify(&copy.path, &[scene.anchor]).unwrap();
+    assert!(!first.is_intact(), "{first}");
+    for threads in [1, 1, 2, 1] {
+        let again = vault.verifier().anchors(&[scene.anchor]).threads(threads).run();
+        assert_eq!(again.as_ref(), Ok(&first), "{threads} threads");
+    }
 }

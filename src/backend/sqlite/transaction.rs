@@ -94,6 +94,10 @@ impl Transaction for SqliteTransaction<'_> {
         !self.nested
     }
 
+    fn forget(&self) -> Result<()> {
+        self.session.exec("PRAGMA shrink_memory", &[]).map(drop)
+    }
+
     fn commit(self: Box<Self>) -> Result<()> {
         self.session.exec(if self.nested { "RELEASE causal_vault" } else { "COMMIT" }, &[])?;
         self.session.set_open(None);

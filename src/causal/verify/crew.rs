@@ -59,6 +59,7 @@ impl Crew {
     /// Checks chunks, as a helper, until there are none left.
     pub(super) fn help(&self, db: &dyn Backend, brief: &Brief<'_>) -> Result<()> {
         let tx = db.begin(Access::Read)?;
+        tx.forget()?;
         // Reads before it takes anything upon itself: whoever has to wait for the database keeps nobody waiting.
         let mut rules = Rules::open(&*tx, brief)?;
         loop {

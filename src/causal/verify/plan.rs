@@ -73,6 +73,7 @@ impl<'a> Plan<'a> {
     }
 
     fn lead(&self, tx: &dyn Transaction, crew: &Crew) -> Result<VerifyReport> {
+        tx.forget()?;
         timeline::verify(tx, &self.brief, &self.timeline, &self.anchors, self.tree.clone(), crew)
     }
 
