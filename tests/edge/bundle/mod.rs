@@ -5,6 +5,8 @@ mod file;
 mod forge;
 mod hostile;
 mod import;
+mod limits;
+mod notes;
 mod peer;
 mod random;
 mod round_trip;

@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""Plants one mistake after another in verify_bundle.py: each must make it say something else of some bundle.
+
+    mistakes.py QUESTIONS COUNT SEED
+
+QUESTIONS is a file of JSON: what the verifier is asked, and what it must say; the test edge::bundle::peer writes it. COUNT
+mistakes are planted, chosen by SEED, or all where there are no more. Those that change nothing that can be seen stand in
+EQUIVALENT, each with its reason. The exit code is 0 if every mistake was found.
+"""
+import ast, contextlib, copy, io, json, os, pathlib, random, resource, sys
+
+SCRIPT = pathlib.Path(__file__).with_name("verify_bundle.py")
+CURVE = {"P, L", "D, ROOT", "BASE", "ZERO", "add", "mul", "decompress", "compress", "ed25519"}
+# Seconds of the processor that an endless loop is left, and bytes of memory.
+CPU, MEMORY = 20, 2 << 30
+
+# Mistakes that change nothing that can be seen, by the beginning of their names, each with the reason.
+EQUIVALENT = {}
+
+SWAPS = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.FloorDiv: ast.Mult, ast.Pow: ast.Mult,
+    ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+}
+CALLS = {"all": "any", "any": "all", "max": "min", "min": "max"}
+
+def with_fields(node, **fields):
+    other = copy.copy(node)
+    for name, value in fields.items():
+        setattr(other, name, value)
+    return other
+
+def without_each(items):
+    return [items[:n] + items[n + 1 :] for n in range(len(items))] if len(items) > 1 else []
+
+def expressions(node):
+    """What may stand in the place of an expression by mistake."""
+    if isinstance(node, ast.Constant):
+        match node.value:
+            case bool(value):
+                yield ast.Constant(not value)
+            case int(value):
+                yield from (ast.Constant(value + 1), ast.Constant(value - 1))
+            case bytes(value):
+                yield ast.Constant(value + b"x")
+            case str(value):
+                yield ast.Constant(value + "x")
+    elif isinstance(node, ast.Compare):
+        for n, op in enumerate(node.ops):
+            yield with_fields(node, ops=node.ops[:n] + [SWAPS[type(op)]()] + node.ops[n + 1 :])
+        if len(node.ops) > 1:
+            yield with_fields(node, left=node.comparators[0], ops=node.ops[1:], comparators=node.comparators[1:])
+            yield with_fields(node, ops=node.ops[:-1], comparators=node.comparators[:-1])
+        sides = [node.left, *node.comparators]
+        if len(sides) == 2 and all(isinstance(side, ast.Tuple) for side in sides):
+            for left, right in zip(*(without_each(side.elts) for side in sides)):
+                yield with_fields(node, left=with_fields(sides[0], elts=left), comparators=[with_fields(sides[1], elts=right)])
+        yield from (ast.Constant(True), ast.Constant(False))
+    elif isinstance(node, ast.BoolOp):
+        yield with_fields(node, op=SWAPS[type(node.op)]())
+        for values in without_each(node.values):
+            yield with_fields(node, values=values) if len(values) > 1 else values[0]
+    elif isinstance(node, ast.UnaryOp):
+        yield node.operand
+    elif isinstance(node, ast.BinOp):
+        if type(node.op) in SWAPS:
+            yield with_fields(node, op=SWAPS[type(node.op)]())
+        yield from (node.left, node.right)
+    elif isinstance(node, ast.IfExp):
+        yield from (node.body, node.orelse)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
+        yield with_fields(node, func=ast.Name(CALLS[node.func.id], ast.Load()))
+        yield from (node.args if node.func.id in ("max", "min") else [])
+    elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        yield node.value
+    elif isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+        for n, part in enumerate(node.generators):
+            for ifs in without_each(part.ifs + [None]):
+                if part.ifs and None in ifs:
+                    kept = with_fields(part, ifs=[test for test in ifs if test])
+                    yield with_fields(node, generators=node.generators[:n] + [kept] + node.generators[n + 1 :])
+
+def statements(node):
+    """What may stand in the place of a statement by mistake."""
+    if isinstance(node, (ast.Expr, ast.Assign, ast.AugAssign, ast.Delete, ast.Raise)):
+        yield ast.Pass()
+    elif isinstance(node, (ast.If, ast.While)):
+        yield with_fields(node, test=ast.Constant(False))
+        if isinstance(node, ast.If):
+            yield with_fields(node, test=ast.Constant(True))
+    elif isinstance(node, ast.Return) and node.value and not isinstance(node.value, ast.Constant):
+        yield with_fields(node, value=ast.Constant(None))
+
+class Mistake:
+    def __init__(self, scope, statement, place, old, new):
+        self.scope, self.place, self.new = scope, place, new
+        self.lines = range(statement.lineno, max(getattr(statement, "end_lineno", 0), statement.lineno) + 1)
+        if isinstance(statement, (ast.If, ast.While, ast.For, ast.With, ast.Try, ast.FunctionDef, ast.ClassDef)):
+            self.lines = range(old.lineno, old.end_lineno + 1)
+        # A compound statement is told by its head.
+        before, after = (ast.unparse(ast.fix_missing_locations(node)).split("\n")[0] for node in (old, new))
+        self.name = "%s: %s -> %s" % (scope, before, after)
+
+    def plant(self):
+        parent, field, index = self.place
+        kept = getattr(parent, field)
+        if index is None:
+            setattr(parent, field, self.new)
+        else:
+            kept = kept[index]
+            getattr(parent, field)[index] = self.new
+        return kept
+
+    def undo(self, kept):
+        parent, field, index = self.place
+        if index is None:
+            setattr(parent, field, kept)
+        else:
+            getattr(parent, field)[index] = kept
+
+def mistakes(tree):
+    """Every mistake that can be planted, in the order of the script."""
+    found = []
+
+    def walk(node, scope, statement):
+        for field, value in ast.iter_fields(node):
+            for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+                if isinstance(child, ast.AST) and not is_silent(node, field, index, child):
+                    visit(child, (node, field, index), scope, statement)
+
+    def visit(node, place, scope, statement):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            scope = (scope + "." if scope else "") + node.name
+        elif not scope and isinstance(node, ast.Assign):
+            return walk_into(node, place, ast.unparse(node.targets[0]).strip("()"), node)
+        walk_into(node, place, scope, node if isinstance(node, ast.stmt) else statement)
+
+    def walk_into(node, place, scope, statement):
+        changed = statements(node) if isinstance(node, ast.stmt) else expressions(node)
+        for new in changed:
+            found.append(Mistake(scope, statement, place, node, ast.copy_location(new, node)))
+        walk(node, scope, statement)
+
+    walk(tree, "", None)
+    return found
+
+def is_silent(parent, field, index, child):
+    """What says something to people and nothing else: documentation, and why a bundle is broken."""
+    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
+        if (parent.func.id, field, index) in (("need", "args", 1), ("Broken", "args", 0)):
+            return True
+    if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+        return True
+    # The last statement runs the script, and the sentence about its use is for who gives it no file.
+    return isinstance(child, ast.If) and "__" in ast.unparse(child.test) or "__doc__" in ast.unparse(child)
+
+class Question:
+    def __init__(self, told):
+        self.name, self.arguments, self.expected = told["name"], told["arguments"], told["expected"]
+        self.lines, self.refused_at = set(), None
+
+    def is_answered(self, verifier):
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            code = verifier["main"](self.arguments)
+        line, file = said.getvalue(), self.arguments[-1]
+        if self.expected is None:
+            return code == 1 and line.startswith("BROKEN %s: " % file) and line.count("\n") == 1
+        return code == 0 and line == "OK     %s: %s\n" % (file, self.expected)
+
+    def trace(self, verifier):
+        """Notes the lines that the verifier runs through, and at which of them it refuses the bundle."""
+        def tracer(frame, event, argument):
+            if frame.f_code.co_filename != str(SCRIPT):
+                return None
+            self.lines.add(frame.f_lineno)
+            if event == "exception" and frame.f_code.co_name not in ("need", "main") and self.refused_at is None:
+                self.refused_at = frame.f_lineno
+            return tracer
+
+        sys.settrace(tracer)
+        try:
+            return self.is_answered(verifier)
+        finally:
+            sys.settrace(None)
+
+def load(tree):
+    verifier = {"__name__": "verify_bundle"}
+    exec(compile(tree, str(SCRIPT), "exec"), verifier)
+    return verifier
+
+def is_found(tree, mistake, questions, signatures):
+    """Whether some question gets another answer, or none. Those come first that are most likely to tell."""
+    kept = mistake.plant()
+    asked = [q for q in questions if not q.lines.isdisjoint(mistake.lines)] or questions
+    asked.sort(key=lambda q: (q.refused_at not in mistake.lines, q.expected is None))
+    try:
+        verifier = load(ast.fix_missing_locations(tree))
+        if mistake.scope not in CURVE:
+            remember(verifier, signatures)
+        return not all(q.is_answered(verifier) for q in asked)
+    except BaseException:
+        return True
+    finally:
+        mistake.undo(kept)
+
+def remember(verifier, signatures):
+    """A signature of the curve costs more than everything else: what was computed once is looked up."""
+    compute = verifier["ed25519"]
+
+    def ed25519(*question):
+        if question not in signatures:
+            signatures[question] = compute(*question)
+        return signatures[question]
+
+    verifier["ed25519"] = ed25519
+
+def plant_all(tree, planted, questions, signatures):
+    """Those that are not found. Each is planted in a process of its own, which may hang or eat all memory."""
+    running, missed = {}, []
+
+    def wait():
+        pid, status = os.wait()
+        mistake = running.pop(pid)
+        if os.waitstatus_to_exitcode(status) == 7:
+            missed.append(mistake)
+
+    for mistake in planted:
+        if len(running) >= (os.cpu_count() or 1):
+            wait()
+        pid = os.fork()
+        if pid == 0:
+            resource.setrlimit(resource.RLIMIT_CPU, (CPU, CPU))
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            os._exit(0 if is_found(tree, mistake, questions, signatures) else 7)
+        running[pid] = mistake
+    while running:
+        wait()
+    return missed
+
+def main(questions, count, seed):
+    questions = [Question(told) for told in json.loads(pathlib.Path(questions).read_text())]
+    tree = ast.parse(SCRIPT.read_text())
+    verifier, signatures = load(tree), {}
+    assert all([question.trace(verifier) for question in questions]), "it is wrong without a mistake"
+    remember(verifier, signatures)
+    assert all(question.is_answered(verifier) for question in questions)
+
+    every = mistakes(tree)
+    equal = {name: [m for m in every if m.name.startswith(name)] for name in EQUIVALENT}
+    excused = [mistake for some in equal.values() for mistake in some]
+    planted = [mistake for mistake in every if mistake not in excused]
+    if int(count) < len(planted):
+        planted = random.Random(int(seed)).sample(planted, int(count))
+    missed = plant_all(tree, planted, questions, signatures)
+    print("mistakes in the verifier in Python: %d planted, %d found; there are %d, and %d of them change nothing" % (
+        len(planted), len(planted) - len(missed), len(every), len(excused)))
+    for mistake in missed:
+        print("  not found, line %d: %s" % (mistake.lines[0], mistake.name))
+    unused = [name for name, some in equal.items() if not some]
+    for name in unused:
+        print("  there is no such mistake: " + name)
+    return 1 if missed or unused else 0
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

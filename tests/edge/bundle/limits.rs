@@ -1,0 +1,446 @@
+//! Bundles at the limits of the format and one beyond each: made from nothing, and right but for one thing.
+
+use causal_vault::{Fingerprint, Vault, limits};
+
+use super::file::{END, ENTRY, File, HEADER, WRITER, field};
+use super::{at, export, full, verify};
+
+/// Entry bytes as they may never have been encoded.
+#[derive(Clone)]
+struct Raw {
+    realm: [u8; 32],
+    tenant: Vec<u8>,
+    stream: Vec<u8>,
+    writer: [u8; 32],
+    seq: u64,
+    prev: [u8; 32],
+    lamport: u64,
+    parents: Vec<[u8; 32]>,
+    kind: Vec<u8>,
+    scheme: u8,
+    len: u64,
+    digest: [u8; 32],
+    extensions: Vec<(u16, Vec<u8>)>,
+}
+
+/// A bundle of one entry, by default the second of two, of which nothing is known but that they are in the tree.
+#[derive(Clone)]
+struct Part {
+    entry: Raw,
+    tenant: Vec<u8>,
+    timeline: Vec<u8>,
+    size: u64,
+    contents: u8,
+    after: u64,
+    up_to: u64,
+    stream: Vec<u8>,
+    only: Option<[u8; 32]>,
+    note: Vec<u8>,
+    writer: Vec<u8>,
+    position: u64,
+    children: u32,
+    places: Vec<u64>,
+    form: u8,
+    payload: Vec<u8>,
+}
+
+fn alice() -> [u8; 32] {
+    *Fingerprint::named("alice").unwrap().as_bytes()
+}
+
+fn dk(context: &str, bytes: &[u8]) -> [u8; 32] {
+    blake3::derive_key(&format!("causal-vault v1 2026 {context}"), bytes)
+}
+
+fn lp8(name: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(name.len()).unwrap()], name].concat()
+}
+
+fn part() -> Part {
+    let entry = Raw {
+        realm: [0x11; 32],
+        tenant: b"default".into(),
+        stream: b"demo".into(),
+        writer: alice(),
+        seq: 2,
+        prev: [3; 32],
+        lamport: 2,
+        parents: Vec::new(),
+        kind: b"note".into(),
+        scheme: 1,
+        len: 2,
+        digest: dk("payload", b"hi"),
+        extensions: Vec::new(),
+    };
+    Part {
+        entry,
+        tenant: b"default".into(),
+        timeline: b"main".into(),
+        size: 2,
+        contents: 2,
+        after: 1,
+        up_to: 2,
+        stream: b"demo".into(),
+        only: None,
+        note: Vec::new(),
+        writer: b"\0\x05alice\0\0".into(),
+        position: 2,
+        children: 0,
+        places: Vec::new(),
+        form: 1,
+        payload: b"hi".into(),
+    }
+}
+
+/// The first and only entry, in a bundle of everything.
+fn whole() -> Part {
+    let mut part = Part { size: 1, contents: 0, after: 0, up_to: 1, stream: Vec::new(), position: 1, ..part() };
+    let place = [[0x11; 32].as_slice(), b"\x07default\x04demo", &alice(), &[0; 4]].concat();
+    part.entry = Raw { seq: 1, lamport: 1, prev: dk("log-genesis", &place), ..part.entry };
+    part
+}
+
+impl Raw {
+    fn bytes(&self) -> Vec<u8> {
+        let count = |len: usize| u16::try_from(len).unwrap().to_be_bytes();
+        let mut bytes = [b"CVENTRY\x01".as_slice(), &self.realm, &lp8(&self.tenant), &lp8(&self.stream)].concat();
+        bytes.extend([self.writer.as_slice(), &[0; 4], &self.seq.to_be_bytes(), &self.prev].concat());
+        bytes.extend([self.lamport.to_be_bytes().as_slice(), &count(self.parents.len())].concat());
+        bytes.extend(self.parents.as_flattened());
+        bytes.extend([&lp8(&self.kind), [0; 24].as_slice(), &[self.scheme], &self.len.to_be_bytes()].concat());
+        bytes.extend([self.digest.as_slice(), &count(self.extensions.len())].concat());
+        for (tag, body) in &self.extensions {
+            bytes.extend(
+                [&tag.to_be_bytes(), u32::try_from(body.len()).unwrap().to_be_bytes().as_slice(), body].concat(),
+            );
+        }
+        bytes
+    }
+}
+
+fn node(left: &[u8], right: &[u8]) -> [u8; 32] {
+    use sha2::{Digest, Sha256};
+    Sha256::digest([b"\x01", left, right].concat()).into()
+}
+
+/// A proof that the leaf is in a tree of this size, and its root: the other nodes are what they are said to be.
+fn prove(leaf: [u8; 32], position: u64, size: u64) -> (Vec<[u8; 32]>, [u8; 32]) {
+    let (mut index, mut last, mut path, mut root) = (position - 1, size - 1, Vec::new(), leaf);
+    while last > 0 {
+        if index % 2 == 1 || index < last {
+            let other = dk("another node", &last.to_be_bytes());
+            path.push(other);
+            root = if index % 2 == 1 { node(&other, &root) } else { node(&root, &other) };
+        }
+        (index, last) = (index / 2, last / 2);
+    }
+    (path, root)
+}
+
+impl Part {
+    fn seal(&self) -> Vec<u8> {
+        let bytes = self.entry.bytes();
+        let leaf = causal_vault::tree_root([causal_vault::EntryHash::of(&bytes).into()]);
+        let (path, root) = prove(leaf, self.position, self.size);
+        let number = |number: u64| number.to_be_bytes();
+        let mut header = [[0x11; 32].as_slice(), &lp8(&self.tenant), &lp8(&self.timeline)].concat();
+        header.extend([number(self.size).as_slice(), &root, &[self.contents]].concat());
+        header.extend([number(self.after).as_slice(), &number(self.up_to), &lp8(&self.stream)].concat());
+        header.push(self.only.is_some().into());
+        header.extend(self.only.iter().flatten());
+        header.extend([&[0, 0], self.note.as_slice()].concat());
+        let mut entry = [number(self.position).as_slice(), &self.children.to_be_bytes(), &[0]].concat();
+        entry.extend([&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes.as_slice()].concat());
+        entry.push(u8::try_from(self.places.len()).unwrap());
+        entry.extend(self.places.iter().flat_map(|place| place.to_be_bytes()));
+        entry.push(u8::try_from(path.len()).unwrap());
+        entry.extend(path.as_flattened());
+        entry.extend([&[self.form], self.payload.as_slice()].concat());
+        let records = vec![(HEADER, header), (WRITER, self.writer.clone()), (ENTRY, entry), (END, vec![0; 56])];
+        File { records }.seal()
+    }
+}
+
+/// What is made of an entry that is right, and whether it is right still.
+fn entries() -> Vec<(String, Part, bool)> {
+    let mut all: Vec<(String, Part, bool)> = Vec::new();
+    let mut add = |name: &str, is_good: bool, change: &dyn Fn(&mut Part)| {
+        let mut part = part();
+        change(&mut part);
+        all.push((name.to_owned(), part, is_good));
+    };
+    add("nothing changed", true, &|_| {});
+    for (number, is_good) in [(0, false), (2, true), ((1 << 63) - 1, true), (1 << 63, false)] {
+        add(&format!("seq {number}"), is_good, &|part| part.entry.seq = number);
+        add(&format!("lamport {number}"), is_good, &|part| part.entry.lamport = number);
+    }
+    add("the first of its log, behind another", false, &|part| part.entry.seq = 1);
+    add("lamport 1", true, &|part| part.entry.lamport = 1);
+    for (count, is_good) in [(1, true), (64, true), (65, false)] {
+        let parents: Vec<[u8; 32]> = (0..count).map(|n| [n; 32]).collect();
+        add(&format!("{count} parents"), is_good, &|part| part.entry.parents.clone_from(&parents));
+    }
+    for (len, is_good) in [(0, false), (1, true), (128, true), (129, false)] {
+        let name = vec![b'n'; len];
+        add(&format!("a kind of {len} bytes"), is_good, &|part| part.entry.kind.clone_from(&name));
+        let is_stream = is_good;
+        add(&format!("a stream of {len} bytes"), is_stream, &|part| {
+            (part.entry.stream, part.stream) = (name.clone(), name.clone());
+        });
+        add(&format!("a tenant of {len} bytes"), is_good, &|part| {
+            (part.entry.tenant, part.tenant) = (name.clone(), name.clone());
+        });
+    }
+    for (text, is_good) in [("\u{1f}", false), (" ", true), ("\u{7f}", false), ("\u{9f}", false), ("\u{a0}", true)] {
+        add(&format!("a kind {text:?}"), is_good, &|part| part.entry.kind = text.into());
+    }
+    for (scheme, form, len, digest, payload, is_good) in [
+        (0, 0, 0, [0; 32], "", true),
+        (0, 0, 1, [0; 32], "", false),
+        (0, 0, 0, [1; 32], "", false),
+        (0, 0, 0, [0; 32], "x", false),
+        (0, 1, 0, [0; 32], "", false),
+        (1, 0, 0, dk("payload", b""), "", false),
+        (1, 1, 0, dk("payload", b""), "", true),
+        (1, 1, 1, dk("payload", b""), "", false),
+        (1, 1, 0, dk("payload", b"x"), "", false),
+        (1, 2, 2, dk("payload", b"hi"), "", false),
+        (1, 3, 2, dk("payload", b"hi"), "hi", false),
+        (2, 1, 2, [7; 32], "hi", true),
+        (2, 1, 3, [7; 32], "hi", false),
+        (2, 2, 2, [7; 32], "hi", false),
+        (2, 0, 0, [7; 32], "", false),
+        (3, 1, 2, dk("payload", b"hi"), "hi", false),
+        (1, 1, 65 << 20, dk("payload", b"hi"), "hi", false),
+        (2, 1, 65 << 20, [7; 32], "hi", false),
+    ] {
+        add(&format!("scheme {scheme}, form {form}, {len} bytes, {payload:?}, {digest:?}"), is_good, &|part| {
+            (part.entry.scheme, part.entry.len, part.entry.digest) = (scheme, len, digest);
+            (part.form, part.payload) = (form, payload.into());
+        });
+    }
+    for (name, extensions, is_good) in extensions() {
+        add(&format!("extensions: {name}"), is_good, &|part| part.entry.extensions.clone_from(&extensions));
+    }
+    add("an entry of another tenant", false, &|part| part.entry.tenant = b"acme".into());
+    add("an entry of another realm", false, &|part| part.entry.realm = [0x12; 32]);
+    add("an entry of another stream", false, &|part| part.entry.stream = b"other".into());
+    add("an entry of another writer", false, &|part| part.entry.writer = [9; 32]);
+    add("the one writer", true, &|part| part.only = Some(alice()));
+    add("the one writer, any stream", true, &|part| (part.only, part.stream) = (Some(alice()), Vec::new()));
+    add("another writer than the one", false, &|part| part.only = Some([9; 32]));
+    add("logs of nothing", false, &|part| part.stream = Vec::new());
+    add("another timeline", false, &|part| part.timeline = b"fork".into());
+    add("contents 3", false, &|part| part.contents = 3);
+    add("contents of a range", false, &|part| part.contents = 1);
+    add("a child", false, &|part| part.children = 1);
+    add("a place", false, &|part| part.places = vec![1]);
+    add("a place and a parent", false, &|part| (part.places, part.entry.parents) = (vec![1], vec![[5; 32]]));
+    add("a writer and a byte", false, &|part| part.writer.push(0));
+    add("a writer of no name", false, &|part| part.writer = vec![0; 4]);
+    add("a writer by a flag of 2", false, &|part| part.writer[0] = 2);
+    add("another writer told", false, &|part| part.writer = b"\0\x03bob\0\0".into());
+    for (after, up_to, position, size, is_good) in [
+        (0, 2, 2, 2, false),
+        (1, 1, 2, 2, false),
+        (2, 2, 2, 2, false),
+        (1, 3, 2, 2, false),
+        (1, 2, 2, 3, true),
+        (1, 3, 2, 3, true),
+        (3, 2, 2, 3, false),
+        (1, (1 << 40) - 1, (1 << 40) - 1, (1 << 40) - 1, true),
+        (1, 1 << 40, (1 << 40) - 1, 1 << 40, false),
+    ] {
+        add(&format!("position {position} of {after} to {up_to} of {size}"), is_good, &|part| {
+            (part.after, part.up_to, part.position, part.size) = (after, up_to, position, size);
+        });
+    }
+    for size in 2..18 {
+        for position in 2..=size {
+            add(&format!("position {position} of {size}"), true, &|part| {
+                (part.up_to, part.position, part.size) = (size, position, size);
+            });
+        }
+    }
+    all
+}
+
+fn extensions() -> Vec<(String, Vec<(u16, Vec<u8>)>, bool)> {
+    let mut all = Vec::new();
+    let mut add = |name: String, extensions: Vec<(u16, Vec<u8>)>, is_good| all.push((name, extensions, is_good));
+    let embedding = |model: &[u8], dimensions: u16, more: usize| {
+        [&lp8(model), dimensions.to_be_bytes().as_slice(), &vec![7; more]].concat()
+    };
+    for (body, is_good) in [
+        (embedding(b"m", 1, 32), true),
+        (embedding(b"m", 4096, 32), true),
+        (embedding(b"m", 0, 32), false),
+        (embedding(b"m", 4097, 32), false),
+        (embedding(b"m", 5, 31), false),
+        (embedding(b"m", 5, 33), false),
+        (embedding(b"", 5, 32), false),
+        (embedding(b"\t", 5, 32), false),
+    ] {
+        add(format!("an embedding {body:?}"), vec![(1, body)], is_good);
+    }
+    for (body, is_good) in [
+        (b"\0\x02\x01a\x02bc".as_slice(), true),
+        (b"\0\0", true),
+        (b"\0\x01\0", false),
+        (b"\0\x01\x01\t", false),
+        (b"\0\x01\x01a!", false),
+        (b"\0\x03\x01a\x02bc", false),
+        (b"\0", false),
+    ] {
+        add(format!("touches {body:?}"), vec![(2, body.into())], is_good);
+    }
+    let sized = |count: u16, len: usize| [count.to_be_bytes().as_slice(), &vec![7; len]].concat();
+    for (count, len, is_good) in
+        [(0, 0, true), (1, 32, true), (2, 64, true), (2, 63, false), (1, 33, false), (1, 64, false)]
+    {
+        add(format!("{count} reads of {len} bytes"), vec![(3, sized(count, len))], is_good);
+    }
+    for (tag, len) in [(4, 24), (5, 32), (0x8001, 80)] {
+        for (len, is_good) in [(len - 1, false), (len, true), (len + 1, false), (0, false)] {
+            add(format!("{tag} of {len} bytes"), vec![(tag, vec![7; len])], is_good);
+        }
+    }
+    for (body, is_good) in [(b"\x01t".as_slice(), true), (b"\0", false), (b"\x01tx", false), (b"\x02t", false)] {
+        add(format!("a media type {body:?}"), vec![(6, body.into())], is_good);
+    }
+    let empty = |tags: &[u16]| tags.iter().map(|tag| (*tag, Vec::new())).collect::<Vec<_>>();
+    for (tags, is_good) in [
+        ([0, 7].as_slice(), true),
+        (&[7, 8, 0x7fff], true),
+        (&[0x7fff], true),
+        (&[7, 7], false),
+        (&[8, 7], false),
+        (&[0x8000], false),
+        (&[0x8002], false),
+        (&[0xffff], false),
+    ] {
+        add(format!("tags {tags:x?}"), empty(tags), is_good);
+    }
+    let (one, rest) = (limits::EXTENSION_BYTES, limits::EXTENSIONS_BYTES);
+    add("64 KiB".into(), vec![(0x7f, vec![0; one])], true);
+    add("64 KiB and a byte".into(), vec![(0x7f, vec![0; one + 1])], false);
+    let many = |last: usize| {
+        let mut some: Vec<_> = (7..11).map(|tag| (tag, vec![0; one])).collect();
+        some[3].1.truncate(last);
+        some
+    };
+    // Two bytes for how many there are and six before each.
+    let last = rest - 3 * one - 2 - 4 * 6;
+    add("256 KiB".into(), many(last), true);
+    add("256 KiB and a byte".into(), many(last + 1), false);
+    all
+}
+
+/// Ranges between every two positions, and with edges that are not theirs.
+fn ranges(vault: &Vault, size: u64) -> Vec<(String, Vec<u8>, Option<bool>)> {
+    let mut all = Vec::new();
+    for up_to in 0..=size {
+        for after in 0..=up_to {
+            let name = format!("behind {after} up to {up_to} of {size}");
+            let good = export(vault, causal_vault::Filter::all().after(at(vault, after)).up_to(at(vault, up_to)));
+            let file = File::open(&good);
+            // Realm, tenant, timeline, size, root, contents, after, up to, stream and writer stand before the edges.
+            let left = 32 + 8 + 5 + 8 + 32 + 1 + 8 + 8 + 2;
+            if file.records[0].1[85] == 1 {
+                let peaks = usize::from(file.records[0].1[left]);
+                let right = left + 1 + 32 * peaks;
+                let nodes = usize::from(file.records[0].1[right]);
+                let mut spoil = |what: String, change: &dyn Fn(&mut Vec<u8>)| {
+                    all.push((format!("{name}, {what}"), file.with(0, |body| change(body)).seal(), Some(false)));
+                };
+                for (edge, count, at) in [("left", peaks, left), ("right", nodes, right)] {
+                    for node in 0..count {
+                        spoil(format!("{edge} {node} another"), &|body| body[at + 1 + 32 * node] ^= 1);
+                    }
+                    spoil(format!("{edge} one more"), &|body| {
+                        body[at] += 1;
+                        let end = at + 1 + 32 * count;
+                        body.splice(end..end, [0; 32]);
+                    });
+                    if count > 0 {
+                        spoil(format!("{edge} one less"), &|body| {
+                            body[at] -= 1;
+                            body.drain(at + 1..at + 33);
+                        });
+                    }
+                }
+            }
+            all.push((name, good, Some(true)));
+        }
+    }
+    all
+}
+
+/// Proofs that are too long, too short, or of something else.
+fn paths() -> Vec<(String, Vec<u8>, Option<bool>)> {
+    let mut all = Vec::new();
+    for size in 2..10 {
+        for position in 2..=size {
+            let part = Part { up_to: size, position, size, ..part() };
+            let file = File::open(&part.seal());
+            let nodes = prove([0; 32], position, size).0.len();
+            let mut spoil = |what: &str, change: &dyn Fn(&mut Vec<u8>, usize)| {
+                let path = field(&file.records[2].1, "path").start;
+                let spoilt = file.with(2, |body| change(body, path)).seal();
+                all.push((format!("the proof of {position} in {size}, {what}"), spoilt, Some(false)));
+            };
+            spoil("one more at its end", &|body, path| {
+                body[path - 1] += 1;
+                body.splice(path + 32 * nodes..path + 32 * nodes, [0; 32]);
+            });
+            spoil("one more at its beginning", &|body, path| {
+                body[path - 1] += 1;
+                body.splice(path..path, [0; 32]);
+            });
+            spoil("one less", &|body, path| {
+                body[path - 1] -= 1;
+                body.drain(path..path + 32);
+            });
+            for other in (1..=size + 1).filter(|other| *other != position) {
+                let moved = file.with(2, |body| body[7] = u8::try_from(other).unwrap()).seal();
+                all.push((format!("the proof of {position} in {size} for {other}"), moved, None));
+            }
+            for other in (2..12).filter(|other| *other != size) {
+                let grown = file.with(0, |body| {
+                    body[52] = u8::try_from(other).unwrap();
+                    body[101] = body[52];
+                });
+                all.push((format!("the proof of {position} in {size} in {other}"), grown.seal(), None));
+            }
+        }
+    }
+    all
+}
+
+/// Each with whether it is good, where it is not the crate alone that says so.
+pub(super) fn all() -> Vec<(String, Vec<u8>, Option<bool>)> {
+    let made = |(name, part, is_good): (String, Part, bool)| (name, part.seal(), Some(is_good));
+    let mut all: Vec<_> = entries().into_iter().map(made).collect();
+    all.push(("everything: one entry".to_owned(), whole().seal(), Some(true)));
+    all.extend(super::notes::all(&with_note));
+    all.extend(ranges(&full(), 9));
+    all.extend(paths());
+    all
+}
+
+/// A bundle of everything with this checkpoint, for a tree of one entry.
+pub(super) fn with_note(note: &str) -> Vec<u8> {
+    Part { note: note.into(), ..whole() }.seal()
+}
+
+#[test]
+fn what_is_at_a_limit_is_taken_and_what_is_beyond_it_is_refused() {
+    let mut wrong = Vec::new();
+    for (name, bytes, is_good) in all() {
+        let verdict = verify(&bytes, &[]);
+        if is_good.is_some_and(|is_good| verdict.is_ok() != is_good) {
+            wrong.push(format!("{name}: {verdict:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
