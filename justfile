@@ -68,9 +68,9 @@ msrv:
 mutants:
     @bash .ci/steps mutants
 
-# Every suite in the size of a release, and what each said of itself; takes many hours.
-release-proof:
-    @bash .ci/steps release-proof
+# Every suite in the size of a release, or those that are named, and what each said of itself; takes many hours.
+release-proof *suites:
+    @bash .ci/steps release-proof {{suites}}
 
 # Lets git run the gate before every push.
 install-hooks:

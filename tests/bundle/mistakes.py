@@ -225,6 +225,7 @@ def plant_all(tree, planted, questions, signatures):
         mistake = running.pop(pid)
         if os.waitstatus_to_exitcode(status) == 7:
             missed.append(mistake)
+            print("  not found, line %d: %s" % (mistake.lines[0], mistake.name), flush=True)
 
     for mistake in planted:
         if len(running) >= (os.cpu_count() or 1):
@@ -256,8 +257,6 @@ def main(questions, count, seed):
     missed = plant_all(tree, planted, questions, signatures)
     print("mistakes in the verifier in Python: %d planted, %d found; there are %d, and %d of them change nothing" % (
         len(planted), len(planted) - len(missed), len(every), len(excused)))
-    for mistake in missed:
-        print("  not found, line %d: %s" % (mistake.lines[0], mistake.name))
     unused = [name for name, some in equal.items() if not some]
     for name in unused:
         print("  there is no such mistake: " + name)

@@ -11,7 +11,8 @@ import base64, hashlib, sys, unicodedata
 from blake3 import blake3
 
 # Limits: bytes of a name, a payload, a note, and of each kind of record; the largest counter and position.
-NAME, PAYLOAD, NOTE, COUNTER, POSITION = 128, 64 << 20, 1 << 20, 2**63 - 1, 2**40 - 1
+NAME, NOTE, COUNTER, POSITION = 128, 1 << 20, 2**63 - 1, 2**40 - 1
+PAYLOAD = 64 << 20
 HEADER, WRITER, PAYLOADS, ENTRY, END = 1, 2, 3, 4, 5
 RECORD = {HEADER: 3 << 20, WRITER: 1 << 20, PAYLOADS: PAYLOAD, ENTRY: PAYLOAD + (512 << 10), END: 56}
 

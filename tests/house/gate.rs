@@ -70,12 +70,17 @@ fn recipes(text: &str, steps: &BTreeSet<&str>) -> Vec<String> {
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         let Some(name) = line.strip_suffix(':').filter(|name| !name.starts_with([' ', '#'])) else { continue };
+        // What follows the name is handed on.
+        let (name, arguments) = match name.split_once(" *") {
+            Some((name, arguments)) => (name, format!(" {{{{{arguments}}}}}")),
+            None => (name, String::new()),
+        };
         without.remove(name);
         let mut body = Vec::new();
         while let Some(line) = lines.next_if(|line| line.starts_with([' ', '\t'])) {
             body.push(line.trim());
         }
-        if body != [format!("@bash {STEPS} {name}")] {
+        if body != [format!("@bash {STEPS} {name}{arguments}")] {
             complaints.push(format!("justfile: the recipe {name} does more or less than `@bash {STEPS} {name}`"));
         }
     }
@@ -111,6 +116,10 @@ fn a_step_that_is_misnamed_missing_or_written_twice_is_caught() {
     assert_complains(&changed("justfile", "check:\n    @bash .ci/steps check\n"), "the step fmt has no recipe");
     let two = "check:\n    @bash .ci/steps check\nfmt:\n    @bash .ci/steps check\n";
     assert_complains(&changed("justfile", two), "the recipe fmt does more or less");
+    let [handed_on, kept] = [" {{files}}", ""]
+        .map(|files| format!("check:\n    @bash .ci/steps check\nfmt *files:\n    @bash .ci/steps fmt{files}\n"));
+    assert_clean(&changed("justfile", &handed_on));
+    assert_complains(&changed("justfile", &kept), "the recipe fmt does more or less");
     let gate = "GATE=\"fmt lint\"\nstep_fmt() {\n}\nstep_check() {\n}\n";
     let complaints = changed(STEPS, gate);
     assert!(complaints.iter().any(|complaint| complaint.contains("the gate names the step lint")), "{complaints:?}");
