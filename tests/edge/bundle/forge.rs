@@ -117,6 +117,25 @@ fn extended(extensions: &[u8]) -> Vec<u8> {
     alice(&[raw([&bytes[..bytes.len() - 2], extensions].concat())])
 }
 
+/// The first entry, by the writer of this public key.
+fn signed(public: [u8; 32], signature: [u8; 64]) -> Vec<u8> {
+    let writer = Fingerprint::from_ed25519_pubkey(&public);
+    let entry = EntryV1 { writer, prev: genesis("demo", &writer), ..first() };
+    bundle(&[[&[1], public.as_slice(), &[0; 2]].concat()], &[Made { signature: Some(signature), ..made(&entry) }])
+}
+
+/// The same with a key and a signature that were made for it with the curve's own arithmetic.
+fn crafted([key, r, s]: [&str; 3]) -> Vec<u8> {
+    let bytes = |text: &str| <[u8; 32]>::try_from(hex::decode(text).unwrap()).unwrap();
+    signed(bytes(key), [bytes(r), bytes(s)].as_flattened().try_into().unwrap())
+}
+
+const CRAFTED: [&str; 3] = [
+    "fdd07d0bb562760cdb1ce08a937535c048a62e41bf2d1f5eb2b7701a78e1347c",
+    "1d84c09c915b1e355f4130b3950f6754270b37696f36f1b6ca5d4a9b4cf48860",
+    "1075b0aa71283feebcae8b5edc6cd65f15baa222c962d613cbd9944cb1cca50a",
+];
+
 /// What must go through: the forger can make honest bundles.
 pub(super) fn honest() -> Vec<(String, Vec<u8>)> {
     let one = first();
@@ -134,6 +153,15 @@ pub(super) fn honest() -> Vec<(String, Vec<u8>)> {
             let made = Made { payload: Vec::new(), ..made(&revocation) };
             bundle(&[b"\0\x0ccausal-vault\0\0".to_vec()], &[made])
         }),
+        name("a signature", crafted(CRAFTED)),
+        name(
+            "a key that is not of the group's order, and not of a small one",
+            crafted([
+                "21d47f8ee5e3baf91b8e9bfdeec6074c1e83de918cc361a895261f9f9f93230d",
+                CRAFTED[1],
+                "f279204163a48b264860ee6cd128640c67c01817169cabb13305a313157d7601",
+            ]),
+        ),
         name("a commitment", lone(&EntryV1 { scheme: Scheme::Commitment, ..first() })),
     ]
 }
@@ -151,11 +179,6 @@ pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
     let behind = |entry: &EntryV1<'_>| alice(&[made(&first()), made(entry)]);
     let begot = |children, entry: &EntryV1<'_>, parents: &[u64]| {
         alice(&[Made { children, ..made(&first()) }, Made { parents: parents.to_vec(), ..made(entry) }])
-    };
-    let signed = |public: [u8; 32], signature| {
-        let writer = Fingerprint::from_ed25519_pubkey(&public);
-        let entry = EntryV1 { writer, prev: genesis("demo", &writer), ..first() };
-        bundle(&[[&[1], public.as_slice(), &[0; 2]].concat()], &[Made { signature: Some(signature), ..made(&entry) }])
     };
     // Of order one: R = 1 and S = 0 fit every message under rules that are not strict.
     let identity: [u8; 32] = std::array::from_fn(|at| u8::from(at == 0));
@@ -206,6 +229,38 @@ pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
         ("a named writer's signature", alice(&[Made { signature: Some([7; 64]), ..made(&one) }]), Signature),
         ("a signature of another", signed(key(7).public_key(), [7; 64]), Signature),
         ("a key of small order", signed(identity, zero), Signature),
+        (
+            "a key of order 8",
+            crafted([
+                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+                "af6e8e63f857d90bf1afb0d2cd8753a15efed2964adc823c24f85082207e073e",
+                "3930000000000000000000000000000000000000000000000000000000000000",
+            ]),
+            Signature,
+        ),
+        (
+            "R of order 1",
+            crafted([
+                CRAFTED[0],
+                "0100000000000000000000000000000000000000000000000000000000000000",
+                "77ed227b4420c1b39d5874dfac10ba5d95b6ff78559395e5aa0c24687ddbf20d",
+            ]),
+            Signature,
+        ),
+        (
+            "R of order 8",
+            crafted([
+                "f5ebe72386e05ed39668b973490ef7f0bc22eba871d686ba6467c589cb59b031",
+                "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+                "19477996679689b13423d961636267a2c8e8044c71a9b3fcd7ed359f93db0d0e",
+            ]),
+            Signature,
+        ),
+        (
+            "S beyond the group's order",
+            crafted([CRAFTED[0], CRAFTED[1], "fd48a6078c8b5146934b8301bb66b57415baa222c962d613cbd9944cb1cca51a"]),
+            Signature,
+        ),
         ("a key that is no point", signed([2; 32], zero), Signature),
         ("version 2", patched(b"CVENTRY\x01", b"CVENTRY\x02"), Encoding),
         ("a control character", patched(b"\x04note", b"\x04no\te"), Encoding),

@@ -215,7 +215,7 @@ fn both_verifiers_judge_anchors_and_the_key_of_a_checkpoint_alike() {
 #[test]
 fn a_mistake_in_the_verifier_is_found() {
     let Some(mut python) = python("mistakes.py") else { return };
-    let suite = suite("mistakes in the verifier in Python", 200, 1_000_000);
+    let suite = suite("mistakes in the verifier in Python", 100, 1_000_000);
     let mut questions = good();
     questions.extend(near());
     questions.extend(judged());
