@@ -280,7 +280,7 @@ def read_checkpoint(note, vkey):
 class Bundle:
     def __init__(self, file, anchors, vkey):
         self.file, self.anchors, self.vkey, self.hasher = file, anchors, vkey, context("bundle")
-        self.writers, self.logs, self.payloads, self.open, self.heads = {}, {}, set(), {}, {}
+        self.writers, self.logs, self.payloads, self.open = {}, {}, {}, {}
         self.entries, self.unnamed, self.epoch, self.standing = 0, None, 0, {}
 
     def verify(self):
@@ -355,7 +355,7 @@ class Bundle:
         digest = dk("payload", r.data)
         need(digest not in self.payloads, "a payload a second time")
         need(not self.unnamed, "a payload that no entry names")
-        self.payloads.add(digest)
+        self.payloads[digest] = len(r.data)
         self.unnamed = None if self.whole else digest
 
     def entry(self, r):
@@ -395,7 +395,7 @@ class Bundle:
             (0, 0): not inline,
             (1, 1): len(inline) == e.len and dk("payload", inline) == e.digest,
             (1, 2): len(inline) == e.len,  # A commitment: its key is not in the bundle.
-            (2, 1): not inline and e.digest in self.payloads,
+            (2, 1): not inline and self.payloads.get(e.digest) == e.len,
         }
         need(holds.get((form, e.scheme)), "another payload than the entry's")
         need(not self.unnamed or (form == 2 and e.digest == self.unnamed), "a payload that no entry names")

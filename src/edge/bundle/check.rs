@@ -1,6 +1,6 @@
 //! The rules of a bundle. They hold for every record that is written, and for every one that is read.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::header::Header;
@@ -32,7 +32,8 @@ pub(super) struct Checker<'h> {
     entries: u64,
     writers: BTreeMap<Fingerprint, Writer>,
     logs: usize,
-    payloads: HashSet<PayloadDigest>,
+    /// How many bytes those have that are kept once.
+    payloads: HashMap<PayloadDigest, u64>,
     pub(super) standings: Standings,
     /// In a part, the payload that the next entry must name: no other has a place there.
     unnamed: Option<PayloadDigest>,
@@ -79,7 +80,7 @@ impl<'h> Checker<'h> {
             entries: 0,
             writers: BTreeMap::new(),
             logs: 0,
-            payloads: HashSet::new(),
+            payloads: HashMap::new(),
             standings: Standings::default(),
             unnamed: None,
             open: HashMap::new(),
@@ -98,9 +99,9 @@ impl<'h> Checker<'h> {
         self.writers.contains_key(writer)
     }
 
-    /// Whether a payload with this digest came already.
-    pub(super) fn has_payload(&self, digest: &PayloadDigest) -> bool {
-        self.payloads.contains(digest)
+    /// How many bytes the payload with this digest has, if it came already.
+    pub(super) fn payload_len(&self, digest: &PayloadDigest) -> Option<u64> {
+        self.payloads.get(digest).copied()
     }
 
     pub(super) fn identity(&self, writer: &Fingerprint) -> Option<&Identity> {
@@ -140,7 +141,7 @@ impl<'h> Checker<'h> {
         self.position = None;
         let digest = PayloadDigest::of(bytes);
         check_state("payloads that are kept once", self.payloads.len())?;
-        let is_new = self.payloads.insert(digest);
+        let is_new = self.payloads.insert(digest, bytes.len() as u64).is_none();
         ensure!(self, Payload, is_new, format!("payload {digest} a second time"), "each payload once");
         if !self.header.is_everything() {
             let waits = self.unnamed.replace(digest);

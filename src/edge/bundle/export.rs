@@ -212,7 +212,7 @@ impl<W: Write> Exporter<'_, W> {
             StoredPayload::None => Payload::None,
             StoredPayload::Inline(bytes) => Payload::Inline(bytes),
             StoredPayload::Shared(_) => {
-                if !self.checker.has_payload(&stored.payload_digest) {
+                if self.checker.payload_len(&stored.payload_digest).is_none() {
                     bytes = read_payload(self.tx, row, stored.scheme)?;
                     self.checker.at = self.sink.bytes();
                     self.checker.payload(&bytes).map_err(damaged)?;

@@ -77,7 +77,15 @@ impl Checker<'_> {
                 ensure!(self, Payload, bytes.len() as u64 == len, format!("{} bytes", bytes.len()), len);
             }
             (Payload::Before, Scheme::Plain) => {
-                ensure!(self, Payload, self.has_payload(&expected), "no payload with its digest", expected);
+                let found = self.payload_len(&expected);
+                let expected = format!("{expected}, {len} bytes");
+                ensure!(
+                    self,
+                    Payload,
+                    found == Some(len),
+                    found.map_or("no payload with its digest".to_owned(), |found| format!("{found} bytes")),
+                    expected
+                );
             }
             (found, scheme) => {
                 let form = match found {

@@ -2,7 +2,7 @@
 
 use causal_vault::{Fingerprint, Vault, limits};
 
-use super::file::{END, ENTRY, File, HEADER, WRITER, field};
+use super::file::{END, ENTRY, File, HEADER, PAYLOAD, WRITER, field};
 use super::{at, export, full, verify};
 
 /// Entry bytes as they may never have been encoded.
@@ -40,8 +40,11 @@ struct Part {
     position: u64,
     children: u32,
     places: Vec<u64>,
+    values: Vec<u8>,
     form: u8,
     payload: Vec<u8>,
+    /// A payload in a record of its own.
+    shared: Option<Vec<u8>>,
 }
 
 fn alice() -> [u8; 32] {
@@ -87,8 +90,10 @@ fn part() -> Part {
         position: 2,
         children: 0,
         places: Vec::new(),
+        values: Vec::new(),
         form: 1,
         payload: b"hi".into(),
+        shared: None,
     }
 }
 
@@ -155,8 +160,11 @@ impl Part {
         entry.extend(self.places.iter().flat_map(|place| place.to_be_bytes()));
         entry.push(u8::try_from(path.len()).unwrap());
         entry.extend(path.as_flattened());
+        entry.extend([&u32::try_from(self.values.len()).unwrap().to_be_bytes(), self.values.as_slice()].concat());
         entry.extend([&[self.form], self.payload.as_slice()].concat());
-        let records = vec![(HEADER, header), (WRITER, self.writer.clone()), (ENTRY, entry), (END, vec![0; 56])];
+        let mut records = vec![(HEADER, header), (WRITER, self.writer.clone())];
+        records.extend(self.shared.iter().map(|payload| (PAYLOAD, payload.clone())));
+        records.extend([(ENTRY, entry), (END, vec![0; 56])]);
         File { records }.seal()
     }
 }
@@ -222,6 +230,52 @@ fn entries() -> Vec<(String, Part, bool)> {
     for (name, extensions, is_good) in extensions() {
         add(&format!("extensions: {name}"), is_good, &|part| part.entry.extensions.clone_from(&extensions));
     }
+    let values = [0, 0, 128, 63].repeat(4097);
+    for (model, dimensions, told, given, digest, is_good) in [
+        ("m", 1, 4, 4, 32, true),
+        ("m", 4096, 4 * 4096, 4 * 4096, 32, true),
+        ("m", 0, 0, 0, 32, false),
+        ("m", 4097, 4 * 4097, 4 * 4097, 32, false),
+        ("m", 2, 8, 8, 31, false),
+        ("m", 2, 8, 8, 33, false),
+        ("", 2, 8, 8, 32, false),
+        ("\t", 2, 8, 8, 32, false),
+        ("m", 2, 8, 0, 32, false),
+        ("m", 2, 4, 4, 32, false),
+        ("m", 2, 12, 12, 32, false),
+        ("m", 2, 7, 7, 32, false),
+        ("m", 2, 9, 9, 32, false),
+        ("m", 2, 4, 8, 32, false),
+    ] {
+        let hash = [dk("embedding", &values[..told]).as_slice(), &[7]].concat();
+        let body = [&lp8(model.as_bytes()), u16::to_be_bytes(dimensions).as_slice(), &hash[..digest]].concat();
+        let name = format!("{model:?} of {dimensions}, the digest {digest} bytes of {told} and {given} bytes");
+        add(&name, is_good, &|part| {
+            part.entry.extensions = vec![(1, body.clone())];
+            part.values = values[..given].to_vec();
+        });
+    }
+    add("values and no embedding", false, &|part| part.values = vec![0; 4]);
+    for (digest, len, shared, payload, form, is_good) in [
+        (b"hi".as_slice(), 2, b"hi".as_slice(), "", 2, true),
+        (b"hi", 3, b"hi", "", 2, false),
+        (b"hi", 1, b"hi", "", 2, false),
+        (b"hi", 2, b"ho", "", 2, false),
+        (b"hi", 2, b"hi", "x", 2, false),
+        (b"hi", 2, b"hi", "hi", 1, false),
+        (b"hi", 2, b"ho", "hi", 1, false),
+    ] {
+        let name = format!("{len} bytes of {digest:?} in form {form} as {payload:?}, told of {shared:?}");
+        add(&name, is_good, &|part| {
+            (part.entry.digest, part.entry.len, part.shared) = (dk("payload", digest), len, Some(shared.into()));
+            (part.form, part.payload) = (form, payload.into());
+        });
+    }
+    for (parents, is_good) in
+        [([1, 2, 3], true), ([1, 1, 2], false), ([1, 2, 2], false), ([2, 1, 3], false), ([1, 3, 2], false)]
+    {
+        add(&format!("parents {parents:?}"), is_good, &|part| part.entry.parents = parents.map(|n| [n; 32]).into());
+    }
     add("an entry of another tenant", false, &|part| part.entry.tenant = b"acme".into());
     add("an entry of another realm", false, &|part| part.entry.realm = [0x12; 32]);
     add("an entry of another stream", false, &|part| part.entry.stream = b"other".into());
@@ -268,21 +322,6 @@ fn entries() -> Vec<(String, Part, bool)> {
 fn extensions() -> Vec<(String, Vec<(u16, Vec<u8>)>, bool)> {
     let mut all = Vec::new();
     let mut add = |name: String, extensions: Vec<(u16, Vec<u8>)>, is_good| all.push((name, extensions, is_good));
-    let embedding = |model: &[u8], dimensions: u16, more: usize| {
-        [&lp8(model), dimensions.to_be_bytes().as_slice(), &vec![7; more]].concat()
-    };
-    for (body, is_good) in [
-        (embedding(b"m", 1, 32), true),
-        (embedding(b"m", 4096, 32), true),
-        (embedding(b"m", 0, 32), false),
-        (embedding(b"m", 4097, 32), false),
-        (embedding(b"m", 5, 31), false),
-        (embedding(b"m", 5, 33), false),
-        (embedding(b"", 5, 32), false),
-        (embedding(b"\t", 5, 32), false),
-    ] {
-        add(format!("an embedding {body:?}"), vec![(1, body)], is_good);
-    }
     for (body, is_good) in [
         (b"\0\x02\x01a\x02bc".as_slice(), true),
         (b"\0\0", true),
