@@ -17,6 +17,8 @@ MEMORY = 2 << 30
 # Mistakes that change nothing that can be seen, by the beginning of their names, each with the reason.
 LARGE = "only a record of so many bytes would tell, and what may stand in one is limited elsewhere"
 FLOOR = "divided and rounded down, it is the same"
+LONG = "a node too much leads to another root"
+SCHEME = "there is no form of payload for another scheme, and lengths are compared with those of the bytes"
 SHORT = "what is cut is refused by what is made of it, or as bytes that are left over at the end of the record"
 EQUIVALENT = {
     "PAYLOAD: ": "only a payload of 64 MiB would tell",
@@ -38,6 +40,26 @@ EQUIVALENT = {
     "ed25519: s >= L -> s > L": "nobody can make a signature whose S is 0",
     "ed25519: signature[:32] -> signature": "of R nothing but its order is asked",
     "ed25519: 32 -> 33": "of R nothing but its order is asked",
+    "climb: need(last > 0": LONG,
+    "climb: last > 0 -> last >= 0": LONG,
+    "climb: last > 0 -> True": LONG,
+    "climb: 0 -> -1": LONG,
+    "climb: index and (not index & 1) -> not index & 1": "an index of 0 is below the last, which is above 0",
+    "Entry.__init__: 1 -> 0": "a Lamport time of 0 is behind every other",
+    "Entry.__init__: 1 <= self.lamport <= COUNTER -> self.lamport <= COUNTER": "a Lamport time of 0 is behind every other",
+    "Entry.__init__: need(self.scheme <= 2": SCHEME,
+    "Entry.__init__: self.scheme <= 2": SCHEME,
+    "Entry.__init__: 2 -> 3": SCHEME,
+    "Entry.__init__: self.len <= PAYLOAD ->": SCHEME,
+    "Standing: 0 -> -1": "positions begin at 1",
+    "Bundle.record: -1 -> 1": "a kind that is unknown has no rules, and its body none to fit",
+    "Bundle.record: 1 -> ": LARGE,
+    "Bundle.header: 0 -> -1": "no name is shorter than nothing",
+    "Bundle.header: self.after <= self.up_to <= self.size <= POSITION -> self.up_to": "no entry fits, and the last one is missed",
+    "Bundle.header: (self.after, self.up_to) == (0, self.size) -> (self.up_to,)": "what begins later has a left edge",
+    "Bundle.entry: if position in": "at another position nothing is compared",
+    "Bundle.entry: position in [size for size, _ in self.anchors + ([self.noted] if self.noted else [])] -> True":
+        "at another position nothing is compared",
     "ed25519: -a[3] -> a[3]": "it is multiplied by itself and by that of zero, which is 0",
 }
 

@@ -32,6 +32,7 @@ pub(super) fn damaged(good: &[u8]) -> Vec<(String, Vec<u8>)> {
             add(format!("records {at} and {} swapped", at + 1), file.swapped(at).seal());
         }
         add(format!("record {at} of no kind"), with_tag(&file, at, 9).seal());
+        add(format!("record {at} of no kind and empty"), with_tag(&file.with(at, Vec::clear), at, 9).seal());
         add(format!("record {at} longer"), file.with(at, |body| body.push(0)).seal());
         add(format!("record {at} empty"), file.with(at, Vec::clear).seal());
     }

@@ -1,9 +1,9 @@
 //! Bundles at the limits of the format and one beyond each: made from nothing, and right but for one thing.
 
-use causal_vault::{Fingerprint, Vault, limits};
+use causal_vault::{Fingerprint, limits};
 
-use super::file::{END, ENTRY, File, HEADER, PAYLOAD, WRITER, field};
-use super::{at, export, full, verify};
+use super::file::{END, ENTRY, File, HEADER, PAYLOAD, WRITER};
+use super::{notes, proofs, verify};
 
 /// Entry bytes as they may never have been encoded.
 #[derive(Clone)]
@@ -129,7 +129,7 @@ fn node(left: &[u8], right: &[u8]) -> [u8; 32] {
 }
 
 /// A proof that the leaf is in a tree of this size, and its root: the other nodes are what they are said to be.
-fn prove(leaf: [u8; 32], position: u64, size: u64) -> (Vec<[u8; 32]>, [u8; 32]) {
+pub(super) fn prove(leaf: [u8; 32], position: u64, size: u64) -> (Vec<[u8; 32]>, [u8; 32]) {
     let (mut index, mut last, mut path, mut root) = (position - 1, size - 1, Vec::new(), leaf);
     while last > 0 {
         if index % 2 == 1 || index < last {
@@ -140,6 +140,11 @@ fn prove(leaf: [u8; 32], position: u64, size: u64) -> (Vec<[u8; 32]>, [u8; 32]) 
         (index, last) = (index / 2, last / 2);
     }
     (path, root)
+}
+
+/// The entry at this position of a tree of this size.
+pub(super) fn at_position(position: u64, size: u64) -> Vec<u8> {
+    Part { up_to: size, position, size, ..part() }.seal()
 }
 
 impl Part {
@@ -375,95 +380,31 @@ fn extensions() -> Vec<(String, Vec<(u16, Vec<u8>)>, bool)> {
     all
 }
 
-/// Ranges between every two positions, and with edges that are not theirs.
-fn ranges(vault: &Vault, size: u64) -> Vec<(String, Vec<u8>, Option<bool>)> {
-    let mut all = Vec::new();
-    for up_to in 0..=size {
-        for after in 0..=up_to {
-            let name = format!("behind {after} up to {up_to} of {size}");
-            let good = export(vault, causal_vault::Filter::all().after(at(vault, after)).up_to(at(vault, up_to)));
-            let file = File::open(&good);
-            // Realm, tenant, timeline, size, root, contents, after, up to, stream and writer stand before the edges.
-            let left = 32 + 8 + 5 + 8 + 32 + 1 + 8 + 8 + 2;
-            if file.records[0].1[85] == 1 {
-                let peaks = usize::from(file.records[0].1[left]);
-                let right = left + 1 + 32 * peaks;
-                let nodes = usize::from(file.records[0].1[right]);
-                let mut spoil = |what: String, change: &dyn Fn(&mut Vec<u8>)| {
-                    all.push((format!("{name}, {what}"), file.with(0, |body| change(body)).seal(), Some(false)));
-                };
-                for (edge, count, at) in [("left", peaks, left), ("right", nodes, right)] {
-                    for node in 0..count {
-                        spoil(format!("{edge} {node} another"), &|body| body[at + 1 + 32 * node] ^= 1);
-                    }
-                    spoil(format!("{edge} one more"), &|body| {
-                        body[at] += 1;
-                        let end = at + 1 + 32 * count;
-                        body.splice(end..end, [0; 32]);
-                    });
-                    if count > 0 {
-                        spoil(format!("{edge} one less"), &|body| {
-                            body[at] -= 1;
-                            body.drain(at + 1..at + 33);
-                        });
-                    }
-                }
-            }
-            all.push((name, good, Some(true)));
-        }
-    }
-    all
-}
-
-/// Proofs that are too long, too short, or of something else.
-fn paths() -> Vec<(String, Vec<u8>, Option<bool>)> {
-    let mut all = Vec::new();
-    for size in 2..10 {
-        for position in 2..=size {
-            let part = Part { up_to: size, position, size, ..part() };
-            let file = File::open(&part.seal());
-            let nodes = prove([0; 32], position, size).0.len();
-            let mut spoil = |what: &str, change: &dyn Fn(&mut Vec<u8>, usize)| {
-                let path = field(&file.records[2].1, "path").start;
-                let spoilt = file.with(2, |body| change(body, path)).seal();
-                all.push((format!("the proof of {position} in {size}, {what}"), spoilt, Some(false)));
-            };
-            spoil("one more at its end", &|body, path| {
-                body[path - 1] += 1;
-                body.splice(path + 32 * nodes..path + 32 * nodes, [0; 32]);
-            });
-            spoil("one more at its beginning", &|body, path| {
-                body[path - 1] += 1;
-                body.splice(path..path, [0; 32]);
-            });
-            spoil("one less", &|body, path| {
-                body[path - 1] -= 1;
-                body.drain(path..path + 32);
-            });
-            for other in (1..=size + 1).filter(|other| *other != position) {
-                let moved = file.with(2, |body| body[7] = u8::try_from(other).unwrap()).seal();
-                all.push((format!("the proof of {position} in {size} for {other}"), moved, None));
-            }
-            for other in (2..12).filter(|other| *other != size) {
-                let grown = file.with(0, |body| {
-                    body[52] = u8::try_from(other).unwrap();
-                    body[101] = body[52];
-                });
-                all.push((format!("the proof of {position} in {size} in {other}"), grown.seal(), None));
-            }
-        }
-    }
-    all
-}
-
 /// Each with whether it is good, where it is not the crate alone that says so.
 pub(super) fn all() -> Vec<(String, Vec<u8>, Option<bool>)> {
     let made = |(name, part, is_good): (String, Part, bool)| (name, part.seal(), Some(is_good));
     let mut all: Vec<_> = entries().into_iter().map(made).collect();
-    all.push(("everything: one entry".to_owned(), whole().seal(), Some(true)));
-    all.extend(super::notes::all(&with_note));
-    all.extend(ranges(&full(), 9));
-    all.extend(paths());
+    for (contents, is_good) in [(0, true), (1, true), (2, false), (3, false)] {
+        let bytes = Part { contents, ..whole() }.seal();
+        all.push((format!("one entry of one, contents {contents}"), bytes, Some(is_good)));
+    }
+    let mut nothing = File::open(&whole().seal());
+    nothing.records.drain(1..3);
+    nothing.records[0].1[101] = 0;
+    all.push(("everything, and no entry of one".to_owned(), nothing.seal(), Some(false)));
+    // Behind stream and writer.
+    let (file, edges) = (File::open(&part().seal()), 32 + 8 + 5 + 8 + 32 + 1 + 8 + 8 + 5 + 1);
+    for (left, right) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let lists =
+            [vec![left], vec![7; 32 * usize::from(left)], vec![right], vec![7; 32 * usize::from(right)]].concat();
+        let edged = file.with(0, |body| drop(body.splice(edges..edges + 2, lists)));
+        all.push((format!("logs with edges of {left} and {right}"), edged.seal(), Some(left + right == 0)));
+    }
+    let of_two = notes::unsigned(2, &[9; 32]);
+    let unshown = Part { size: 3, up_to: 3, note: of_two.into(), ..part() };
+    all.push(("logs with a note of another tree".to_owned(), unshown.seal(), Some(false)));
+    all.extend(notes::all(&with_note));
+    all.extend(proofs::all());
     all
 }
 

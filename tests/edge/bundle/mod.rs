@@ -8,6 +8,7 @@ mod import;
 mod limits;
 mod notes;
 mod peer;
+mod proofs;
 mod random;
 mod round_trip;
 mod writers;
