@@ -16,7 +16,9 @@ const WRITERS: u32 = 24;
 const READERS: u32 = 2;
 
 fn open(folder: &Path) -> Vault {
-    Vault::builder().durability(Durability::Fast).open(folder.join("agents.vault")).unwrap()
+    // However slow the machine is: no time-out decides a test.
+    let patient = Vault::builder().durability(Durability::Fast).busy_timeout(Duration::from_secs(24 * 3600));
+    patient.open(folder.join("agents.vault")).unwrap()
 }
 
 fn start(folder: &Path, role: &str, number: u32, appends: u32) -> Child {

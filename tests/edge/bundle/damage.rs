@@ -17,6 +17,8 @@ pub(super) fn damaged(good: &[u8]) -> Vec<(String, Vec<u8>)> {
     }
     add("a byte more".into(), [good, &[0]].concat());
     add("twice".into(), [good, good].concat());
+    let (last, rest) = good.split_last().unwrap();
+    add("another digest".into(), [rest, &[last ^ 1]].concat());
     let last = file.records.len() - 1;
     for at in 0..last {
         let tag = file.records[at].0;

@@ -219,6 +219,11 @@ pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
         ("a parent that expects no child", begot(0, &child(2), &[1]), Parent),
         ("a parent that expects another child", begot(2, &child(2), &[1]), Parent),
         ("a child that did not come", begot(1, &two(), &[]), Parent),
+        (
+            "a parent that is another",
+            begot(1, &EntryV1 { parents: [EntryHash::from_bytes([5; 32])].into_iter().collect(), ..child(2) }, &[1]),
+            Parent,
+        ),
         ("another realm", lone(&EntryV1 { realm: Realm::from_bytes([0x12; 32]), ..first() }), Scope),
         ("another tenant", lone(&EntryV1 { tenant: "acme", ..first() }), Scope),
         ("another writer", lone(&EntryV1 { writer: Fingerprint::named("bob").unwrap(), ..first() }), WriterIdentity),
