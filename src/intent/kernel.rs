@@ -4,16 +4,18 @@
 //! floats comes to depends on its order alone, and that is written down here: [`LANES`] running sums, which are multiplied
 //! and then added (never fused), and halved until one is left. Sums of integers are exact in any order.
 
-use fearless_simd::{Level, Simd, dispatch, i16x32, i32x16, prelude::*};
+use fearless_simd::{Level, Simd, dispatch, f32x16, i16x32, i32x16, prelude::*};
 
 /// Running sums of a dot product: two registers of the widest instruction set, eight of the narrowest.
 const LANES: usize = 32;
+/// Those of one register.
+const HALF: usize = LANES / 2;
 /// Digits of four bits that are packed together: [`LANES`] lanes of four, each lane one digit of every quarter of them.
 pub(super) const PACKED: usize = 4 * LANES;
 
 /// The dot product of two vectors of one length.
 pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
-    dispatch!(Level::new(), _ => lanes(left, right))
+    dispatch!(Level::new(), simd => lanes(simd, left, right))
 }
 
 /// The dot products of a query with rows of packed digits that lie one after the other.
@@ -25,30 +27,31 @@ pub(super) fn dot_packed(rows: &[i16], query: &[i16], products: &mut [i32]) {
     dispatch!(Level::new(), simd => each_row(simd, rows, query, products))
 }
 
+/// Registers are named, because a compiler that is given arrays may leave it at one value at a time.
 #[inline(always)]
-fn lanes(left: &[f32], right: &[f32]) -> f32 {
-    let mut sums = [0.0; LANES];
+fn lanes<S: Simd>(simd: S, left: &[f32], right: &[f32]) -> f32 {
+    let [mut low, mut high] = [f32x16::splat(simd, 0.0); 2];
     let (left, left_rest) = left.as_chunks::<LANES>();
     let (right, right_rest) = right.as_chunks::<LANES>();
     for (left, right) in left.iter().zip(right) {
-        add_products(&mut sums, left, right);
+        let [left, right] = [left, right].map(|values| values.as_chunks::<HALF>().0);
+        if let ([left_low, left_high], [right_low, right_high]) = (left, right) {
+            low += f32x16::from_slice(simd, left_low) * f32x16::from_slice(simd, right_low);
+            high += f32x16::from_slice(simd, left_high) * f32x16::from_slice(simd, right_high);
+        }
     }
-    add_products(&mut sums, left_rest, right_rest);
-    let mut width = LANES;
+    let [mut low, mut high] = [<[f32; HALF]>::from(low), high.into()];
+    let sums = low.iter_mut().chain(&mut high);
+    sums.zip(left_rest.iter().zip(right_rest)).for_each(|(sum, (left, right))| *sum += left * right);
+    low.iter_mut().zip(high).for_each(|(low, high)| *low += high);
+    let mut width = HALF;
     while width > 1 {
         width /= 2;
-        let (low, high) = sums.split_at_mut(width);
+        let (low, high) = low.split_at_mut(width);
         low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
     }
-    let [sum, ..] = sums;
+    let [sum, ..] = low;
     sum
-}
-
-#[inline(always)]
-fn add_products(sums: &mut [f32; LANES], left: &[f32], right: &[f32]) {
-    for (sum, (left, right)) in sums.iter_mut().zip(left.iter().zip(right)) {
-        *sum += left * right;
-    }
 }
 
 #[inline(always)]
@@ -156,7 +159,7 @@ mod tests {
         fn every_instruction_set_adds_to_the_same_bits((left, right) in pair()) {
             let expected = plain(&left, &right).to_bits();
             for level in levels() {
-                let found = dispatch!(level, _ => lanes(&left, &right)).to_bits();
+                let found = dispatch!(level, simd => lanes(simd, &left, &right)).to_bits();
                 prop_assert_eq!(found, expected, "{:?}, {} values", level, left.len());
             }
             prop_assert_eq!(dot(&left, &right).to_bits(), expected);
