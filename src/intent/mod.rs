@@ -15,6 +15,7 @@ mod hashing;
 mod id;
 mod kernel;
 mod options;
+mod products;
 mod regroup;
 mod scan;
 mod settle;

@@ -2,12 +2,14 @@
 //!
 //! The chain of nearest neighbours: from any cluster to its nearest, and on, until two are nearest to each other, which are
 //! then merged. Ward's cost cannot fall by a merge of others, and so this gives the very tree that merging the cheapest pair
-//! each time would give. Each step looks at one cluster and all others, which bounds the work and needs no matrix.
+//! each time would give. Each step looks at one cluster and all others, which bounds the work and needs no matrix. What a
+//! cluster was compared with before is [remembered](super::products) for a while.
 
 use serde::{Deserialize, Serialize};
 
 use super::blob;
 use super::kernel::dot;
+use super::products::Products;
 
 /// A merge of the clusters that the leaves `left` and `right` stand for; the new one is called `left`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub(super) struct Ward {
     active: Vec<u32>,
     chain: Vec<u32>,
     pub(super) merges: Vec<Merge>,
+    #[serde(skip)]
+    products: Products,
 }
 
 impl Ward {
@@ -47,6 +51,7 @@ impl Ward {
             active: Vec::new(),
             chain: Vec::new(),
             merges: Vec::new(),
+            products: Products::default(),
         };
         for (leaf, (sum, weight)) in (0..).zip(leaves) {
             let start = ward.means.len();
@@ -89,24 +94,55 @@ impl Ward {
     }
 
     /// The cluster that it costs least to merge with `of`: of several `first`, and else the lowest.
-    fn nearest(&self, of: u32, first: Option<u32>) -> Option<(u32, f32, f32)> {
+    fn nearest(&mut self, of: u32, first: Option<u32>) -> Option<(u32, f32, f32)> {
+        let candidates = self.candidates(of);
+        let mut row = if candidates.is_none() { vec![0.0; self.leaves()] } else { Vec::new() };
+        let near = candidates.as_deref().unwrap_or(&self.active);
         let mut best: Option<(u32, f32, f32)> = None;
-        for other in first.iter().chain(&self.active).copied().filter(|other| *other != of) {
+        for other in first.iter().chain(near).copied().filter(|other| *other != of) {
             let (cost, product) = self.cost(of, other)?;
             if best.is_none_or(|(_, least, _)| cost < least) {
                 best = Some((other, cost, product));
             }
+            if let Some(place) = row.get_mut(other as usize) {
+                *place = product;
+            }
+        }
+        if candidates.is_none() {
+            self.products.keep(of, row);
         }
         best
     }
 
+    /// The clusters that may be the nearest one by the products that are known, ascending; none if they are not known.
+    fn candidates(&mut self, of: u32) -> Option<Vec<u32>> {
+        self.products.update(of);
+        let row = self.products.row(of)?;
+        let mut bounds = Vec::with_capacity(self.active.len());
+        let mut least = f64::INFINITY;
+        for other in self.active.iter().copied().filter(|other| *other != of) {
+            let (factor, norms) = self.factor(of, other)?;
+            let distance = f64::from(norms) - 2.0 * f64::from(*row.get(other as usize)?);
+            let error = self.products.error(of, other);
+            let bound = |distance: f64| f64::from(factor) * distance;
+            bounds.push((other, bound(distance - error)));
+            least = least.min(bound(distance + error).max(0.0));
+        }
+        Some(bounds.into_iter().filter(|(_, low)| *low <= least).map(|(other, _)| other).collect())
+    }
+
     fn cost(&self, left: u32, right: u32) -> Option<(f32, f32)> {
+        let (factor, norms) = self.factor(left, right)?;
+        let product = dot(self.mean(left)?, self.mean(right)?);
+        Some(((factor * (norms - 2.0 * product)).max(0.0), product))
+    }
+
+    /// What a distance counts, and the sum of the norms that it is taken from.
+    fn factor(&self, left: u32, right: u32) -> Option<(f32, f32)> {
         let weight = |of: u32| self.weights.get(of as usize).copied();
         let norm = |of: u32| self.norms.get(of as usize).copied();
         let (heavy, light) = (weight(left)?, weight(right)?);
-        let product = dot(self.mean(left)?, self.mean(right)?);
-        let distance = norm(left)? + norm(right)? - 2.0 * product;
-        Some(((heavy * light / (heavy + light) * distance).max(0.0), product))
+        Some((heavy * light / (heavy + light), norm(left)? + norm(right)?))
     }
 
     fn mean(&self, of: u32) -> Option<&[f32]> {
@@ -121,6 +157,7 @@ impl Ward {
         let (a, b) = (left as usize, right as usize);
         let (Some(&heavy), Some(&light)) = (self.weights.get(a), self.weights.get(b)) else { return };
         let total = heavy + light;
+        self.products.merge(left, right, heavy / total);
         let (low, high) = self.means.split_at_mut(b * self.dimension);
         let into = low.chunks_exact_mut(self.dimension).nth(a).unwrap_or_default();
         for (into, from) in into.iter_mut().zip(high) {
@@ -135,6 +172,8 @@ impl Ward {
     /// Whether a stored one can be gone on with; `leaves` are what it began with.
     pub(super) fn is_sound(&self, dimension: usize, leaves: usize) -> bool {
         let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
+        // Means of unit vectors, so that what products are off by is bounded.
+        let is_mean = |(mean, norm): (&[f32], &f32)| dot(mean, mean) == *norm && *norm <= 1.01;
         let mut left = vec![true; leaves];
         for merge in &self.merges {
             let (a, b) = (merge.left as usize, merge.right as usize);
@@ -156,8 +195,7 @@ impl Ward {
             && self.active == active
             && links.len() == self.chain.len()
             && links.iter().all(|link| active.binary_search(link).is_ok())
-            && finite(&self.means)
-            && finite(&self.norms)
+            && self.means.chunks_exact(dimension).zip(&self.norms).all(is_mean)
             && finite(&self.weights)
             && self.weights.iter().all(|weight| *weight > 0.0)
             && self.merges.iter().all(|merge| merge.cost >= 0.0 && merge.cost.is_finite() && merge.product.is_finite())
@@ -201,7 +239,7 @@ mod tests {
     #[test]
     fn the_merges_are_those_of_the_cheapest_pair_each_time_whatever_the_budget() {
         for seed in 0..8 {
-            let values = numbers(seed, 40 * 5);
+            let values: Vec<f32> = numbers(seed, 40 * 5).iter().map(|value| value / 4.0).collect();
             let weights: Vec<f32> = numbers(seed + 100, 40).iter().map(|value| value + 2.0).collect();
             let leaves = || values.chunks(5).zip(weights.iter().copied());
             let mut whole = Ward::new(5, leaves());
@@ -218,6 +256,29 @@ mod tests {
             assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-4 * (1.0 + expected), "{found} is not {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_changes_no_bit_even_where_many_are_equally_near() {
+        for (seed, steps, dimension) in [(1, 1.0, 3), (2, 2.0, 4), (3, 4.0, 6), (4, 1e3, 8), (5, 1e3, 40)] {
+            let values: Vec<f32> =
+                numbers(seed, 120 * dimension).iter().map(|value| (value * steps).round() + 0.25).collect();
+            let length = |sum: &[f32]| dot(sum, sum).sqrt();
+            let weights = numbers(seed + 100, 120).into_iter().map(|value| (value * steps).round() + steps + 1.0);
+            let sums: Vec<(Vec<f32>, f32)> = values
+                .chunks(dimension)
+                .zip(weights)
+                .map(|(sum, weight)| (sum.iter().map(|value| value / length(sum) * weight).collect(), weight))
+                .collect();
+            let ward = || Ward::new(dimension, sums.iter().map(|(sum, weight)| (sum.as_slice(), *weight)));
+            let [mut remembers, mut forgets] = [ward(), ward()];
+            while !remembers.step(&mut 1) {
+                forgets.products = Products::default();
+                assert!(!forgets.step(&mut 1));
+                assert_eq!(remembers, forgets, "seed {seed}");
+                assert!(remembers.is_sound(dimension, 120));
             }
         }
     }
