@@ -2,8 +2,8 @@
 //!
 //! Everything that is asked of the vault's library is asked here.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::slice;
 
 use causal_vault::limits::NAME_BYTES;
@@ -18,7 +18,6 @@ use crate::source::{Stream, Text};
 const KIND: &str = "text";
 const STREAM: &str = "texts";
 const LABEL_WORDS: usize = 3;
-const EXEMPLARS: usize = 3;
 /// Texts of one purpose scatter more by their words than by their meaning, and so a cut between them says less.
 pub(crate) const WORDS_APART: f32 = 0.5;
 
@@ -53,10 +52,10 @@ pub(crate) struct Intent {
     pub(crate) label: String,
     /// How many events it has now; none, if it was merged into another.
     pub(crate) events: usize,
-    /// The positions of its first event and of its last; of one that is gone, of those that it ever had.
+    /// The positions of its first event and of its last; of one that is gone, as it was before.
     pub(crate) first: u64,
     pub(crate) last: u64,
-    /// The events nearest to its centroid.
+    /// The events that stand for it.
     pub(crate) exemplars: Vec<usize>,
 }
 
@@ -90,8 +89,8 @@ impl Story {
         let mut events = Vec::with_capacity(stream.texts.len());
         for (number, Text { text, writer, mut embedding }) in (1..).zip(stream.texts.into_iter().progress()) {
             let told = |error| format!("text {number}: {error}");
-            words.learn(&text).map_err(told)?;
             if stream.model.is_none() {
+                words.learn(&text).map_err(told)?;
                 embedding = words.encode(&text).map_err(told)?;
             }
             let event = vault::Event::new(KIND, &text)?.stream(STREAM).embedding(&model, &embedding);
@@ -104,15 +103,16 @@ impl Story {
             events.push(Event { text, writer, position, embedding, path: Vec::new() });
         }
         vault.consolidate_intents(&model)?;
-        Teller::default().tell(&vault, stream.name, model, events, &words)
+        Teller::default().tell(&vault, stream.name, model, events)
     }
 }
 
-/// A story that is being written down: what it calls the intents.
+/// A story that is being written down: what it calls the intents, and how each was last seen.
 #[derive(Default)]
 struct Teller {
     numbers: HashMap<IntentId, usize>,
     ids: Vec<IntentId>,
+    seen: HashMap<IntentId, vault::Intent>,
 }
 
 impl Teller {
@@ -123,14 +123,7 @@ impl Teller {
         })
     }
 
-    fn tell(
-        mut self,
-        vault: &Vault,
-        source: String,
-        model: String,
-        mut events: Vec<Event>,
-        words: &HashingEncoder,
-    ) -> Outcome<Story> {
+    fn tell(mut self, vault: &Vault, source: String, model: String, mut events: Vec<Event>) -> Outcome<Story> {
         for (event, stored) in events.iter_mut().zip(vault.events(Filter::kind(KIND))?) {
             let header = stored?.header;
             let intent = header.intent.ok_or_else(|| format!("event {} has no intent", header.position))?;
@@ -141,87 +134,71 @@ impl Teller {
         for facts in facts.chunk_by(|(left, _), (right, _)| left == right) {
             told.extend(self.hear(vault, facts, &mut events)?);
         }
-        let intents = self.intents(&events, words);
+        self.look(vault, Filter::kind(KIND))?;
+        let intents = self.intents(&events);
         Ok(Story { source, model, events, intents, facts: told })
     }
 
-    /// Takes down what changed at a position, and where each event stands since.
+    /// Takes down what changed at a position, how the intents were before, and where each event stands since.
     fn hear(&mut self, vault: &Vault, facts: &[(Position, IntentFact)], events: &mut [Event]) -> Outcome<Vec<Fact>> {
+        let Some((position, _)) = facts.first() else { return Ok(Vec::new()) };
+        self.look(vault, Filter::kind(KIND).up_to(Position::new(position.number().saturating_sub(1))))?;
         // The last consolidation is an event of the vault's own, behind all that are shown.
-        let last = events.last().map_or(0, |event| event.position);
+        let at = position.number().min(events.last().map_or(0, |event| event.position));
         let mut told = Vec::new();
-        let mut homes = HashMap::new();
-        let mut asked = HashSet::new();
-        for (position, fact) in facts {
+        for (_, fact) in facts {
             let (from, into) = match fact {
                 IntentFact::Merged { from, into } => (from, slice::from_ref(into)),
                 IntentFact::Split { from, into } => (from, into.as_slice()),
             };
-            for id in into.iter().filter(|id| asked.insert(**id)) {
-                let home = self.number(*id);
-                for event in vault.events(Filter::kind(KIND).with_intent(*id).up_to(*position))? {
-                    homes.insert(event?.header.position.number(), home);
-                }
-            }
             let into = into.iter().map(|id| self.number(*id)).collect();
-            told.push(Fact { at: position.number().min(last), kind: fact.kind(), from: self.number(*from), into });
+            told.push(Fact { at, kind: fact.kind(), from: self.number(*from), into });
         }
-        let at = told.first().map_or(last, |fact| fact.at);
-        for event in events {
-            if let Some(home) = homes.get(&event.position).filter(|home| **home != event.now()) {
-                event.path.push((at, *home));
+        // Every event has an intent, and both come in the order of their positions.
+        let labels = vault.intent_labels(&Filter::kind(KIND).up_to(*position))?;
+        for (event, (_, id)) in events.iter_mut().zip(labels) {
+            let home = self.number(id);
+            if home != event.now() {
+                event.path.push((at, home));
             }
         }
         Ok(told)
     }
 
-    /// Every intent that was ever named, as it is now.
-    fn intents(&self, events: &[Event], words: &HashingEncoder) -> Vec<Intent> {
-        let mut now = vec![Vec::new(); self.ids.len()];
-        let mut ever = now.clone();
-        for (place, event) in events.iter().enumerate() {
-            now[event.now()].push(place);
-            event.path.iter().for_each(|(_, intent)| ever[*intent].push(place));
-        }
-        let intent = |(number, id): (usize, &IntentId)| {
-            let members = if now[number].is_empty() { &ever[number] } else { &now[number] };
-            let positions = || members.iter().map(|place| events[*place].position);
-            let exemplars = exemplars(events, members);
+    /// Takes down how the intents are.
+    fn look(&mut self, vault: &Vault, filter: Filter) -> Outcome<()> {
+        self.seen.extend(vault.intents(&filter)?.into_iter().map(|intent| (intent.id, intent)));
+        Ok(())
+    }
+
+    /// Every intent that was ever named, as it was last seen.
+    fn intents(&self, events: &[Event]) -> Vec<Intent> {
+        let mut now = vec![0; self.ids.len()];
+        events.iter().for_each(|event| now[event.now()] += 1);
+        let place = |position| events.binary_search_by_key(&position, |event| event.position).ok();
+        let intent = |(id, events): (&IntentId, usize)| {
+            let seen = self.seen.get(id);
+            let exemplars = seen.into_iter().flat_map(|intent| &intent.exemplars);
             Intent {
                 id: id.to_hex(),
-                label: label(events, members, &exemplars, words),
-                events: now[number].len(),
-                first: positions().min().unwrap_or_default(),
-                last: positions().max().unwrap_or_default(),
-                exemplars,
+                label: seen.map_or_else(|| id.to_hex().chars().take(8).collect(), label),
+                events,
+                first: seen.map_or(0, |intent| intent.first.number()),
+                last: seen.map_or(0, |intent| intent.last.number()),
+                exemplars: exemplars.filter_map(|event| place(event.header.position.number())).collect(),
             }
         };
-        self.ids.iter().enumerate().map(intent).collect()
+        self.ids.iter().zip(now).map(intent).collect()
     }
 }
 
-/// The events that are most like all of them, each text once.
-fn exemplars(events: &[Event], members: &[usize]) -> Vec<usize> {
-    let centroid = centroid(members.iter().map(|place| events[*place].embedding.values()));
-    let mut near: Vec<(f32, usize)> =
-        members.iter().map(|place| (product(events[*place].embedding.values(), &centroid), *place)).collect();
-    near.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
-    let mut chosen: Vec<usize> = Vec::new();
-    for (_, place) in near {
-        if chosen.len() < EXEMPLARS && chosen.iter().all(|other| events[*other].text != events[place].text) {
-            chosen.push(place);
-        }
-    }
-    chosen
-}
-
-/// The words that are most typical of some events, in the order in which the first exemplar has them.
-fn label(events: &[Event], members: &[usize], exemplars: &[usize], words: &HashingEncoder) -> String {
-    let texts = members.iter().map(|place| &events[*place].text);
-    let mut label = words.typical_words(texts, LABEL_WORDS);
-    let said = exemplars.first().map(|place| events[*place].text.to_lowercase()).unwrap_or_default();
-    label.sort_by_key(|word| said.find(word.as_str()).unwrap_or(usize::MAX));
-    label.join(" ")
+/// The words that are most typical of an intent, in the order in which its first exemplar has them.
+fn label(intent: &vault::Intent) -> String {
+    let said = intent.exemplars.first().and_then(|event| event.decode::<String>().ok()).unwrap_or_default();
+    let said = said.to_lowercase();
+    let mut words: Vec<&str> = intent.terms.iter().take(LABEL_WORDS).map(String::as_str).collect();
+    words.sort_by_key(|word| said.find(word).unwrap_or(usize::MAX));
+    if words.is_empty() { intent.label() } else { words.join(" ") }
 }
 
 /// The sum of some vectors, at length 1 where it has one.
