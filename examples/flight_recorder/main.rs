@@ -1,4 +1,5 @@
-//! Records the complete history of a git repository, one event per commit, and proves that every tree can be rebuilt.
+//! Records the complete history of a git repository, one event per commit, proves that every tree can be rebuilt, and
+//! tells what the commits were for.
 //!
 //! ```text
 //! cargo run --release --example flight_recorder -- PATH [--vault FILE] [--tamper]
@@ -13,6 +14,7 @@ mod ledger;
 #[cfg(test)]
 mod memory;
 mod object;
+mod purpose;
 mod record;
 mod report;
 mod tamper;
@@ -95,6 +97,7 @@ fn run(options: &Options, out: &mut dyn Write) -> Outcome<()> {
     bar.finish_and_clear();
     let elapsed = start.elapsed();
 
+    let purposes = report::waiting("grouping", || ledger.purposes(tally.recorded > 0))?;
     let head = ledger.vault().tree_head()?;
     anchors.push(head.into());
     let start = Instant::now();
@@ -115,7 +118,7 @@ fn run(options: &Options, out: &mut dyn Write) -> Outcome<()> {
     let check = check(&repository, &steps, &ledger)?;
     let (branches, tags) = repository.branches_and_tags()?;
     let name = options.path.canonicalize().unwrap_or_else(|_| options.path.clone()).display().to_string();
-    write!(out, "{}", Summary { repository: name, branches, tags, tally, elapsed, vault, check })?;
+    write!(out, "{}", Summary { repository: name, branches, tags, tally, elapsed, vault, check, purposes })?;
     if options.tamper {
         let middle = steps[steps.len() / 2].id;
         tamper::demonstrate(&ledger, &file, &middle, head.into(), out)?;

@@ -10,6 +10,7 @@ use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyl
 
 use crate::census::Census;
 use crate::history::Tally;
+use crate::purpose::Purposes;
 
 /// Everything that the summary tells.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(crate) struct Summary {
     pub(crate) elapsed: Duration,
     pub(crate) vault: VaultFacts,
     pub(crate) check: Check,
+    pub(crate) purposes: Purposes,
 }
 
 /// What there is to say about the vault that was recorded into. It is intact: otherwise there is no summary.
@@ -98,7 +100,8 @@ impl fmt::Display for Summary {
         facts.push(("root", self.vault.root.clone()));
         rows(f, &facts)?;
         rows(f, &[("verify", &self.vault.verdict()), ("self check", &self.check.to_string())])?;
-        self.chart(f)
+        self.chart(f)?;
+        self.purposes.fmt(f)
     }
 }
 

@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 
 use causal_vault::limits::{PARENTS, PAYLOAD_BYTES_MAX};
 use causal_vault::{
-    Event, EventId, EventRef, Filter, PayloadDigest, Position, StoreError, StoredEvent, Value, Vault, VaultBuilder,
-    Writer,
+    Encoder, Event, EventId, EventRef, Filter, HashingEncoder, PayloadDigest, Position, StoreError, StoredEvent, Value,
+    Vault, VaultBuilder, Writer,
 };
 use uuid::Builder;
 
@@ -17,11 +17,12 @@ use crate::bytes::Digest;
 use crate::census::Census;
 use crate::ledger::Ledger;
 use crate::object::ObjectId;
+use crate::purpose::{self, Purposes};
 use crate::record::{Change, CommitRecord, Person};
 
 /// One stream for all repositories: a commit that two of them share is one event.
 const STREAM: &str = "git";
-const KIND: &str = "git.commit";
+pub(crate) const KIND: &str = "git.commit";
 
 /// What is committed together: enough to forget the cost of a commit, far from the limits of a transaction.
 const BATCH_BYTES: usize = 4 << 20;
@@ -35,6 +36,8 @@ pub(crate) struct VaultLedger {
     vault: Vault,
     events: Arc<Places>,
     writers: HashMap<String, Writer>,
+    /// What the messages so far have taught.
+    words: HashingEncoder,
     waiting: Batch,
     storing: Option<JoinHandle<Result<Places, StoreError>>>,
 }
@@ -58,13 +61,16 @@ pub(crate) fn settings() -> VaultBuilder {
 impl VaultLedger {
     /// Goes on where the last recording into this vault ended.
     pub(crate) fn new(vault: Vault) -> Outcome<VaultLedger> {
-        let mut events = Places::new();
+        let (mut events, mut words) = (Places::new(), HashingEncoder::new());
+        purpose::choose(&vault, &words)?;
         for event in vault.events(commits())? {
-            let header = event?.header;
+            let event = event?;
+            purpose::learn(&mut words, &event.decode()?);
+            let header = event.header;
             events.insert(header.id, (EventRef::from(&header), header.position));
         }
         let (events, writers) = (Arc::new(events), HashMap::new());
-        Ok(VaultLedger { vault, events, writers, waiting: Batch::default(), storing: None })
+        Ok(VaultLedger { vault, events, writers, words, waiting: Batch::default(), storing: None })
     }
 
     pub(crate) fn vault(&self) -> &Vault {
@@ -87,6 +93,11 @@ impl VaultLedger {
         let shared = "SELECT coalesce(sum(length(bytes)), 0) FROM vault_payload";
         census.bytes_stored = self.number(inline)? + self.number(shared)?;
         Ok(census)
+    }
+
+    /// What the recorded commits were for.
+    pub(crate) fn purposes(&self, are_some_new: bool) -> Outcome<Purposes> {
+        Purposes::of(&self.vault, &self.words, are_some_new)
     }
 
     /// The size of the vault's file.
@@ -168,10 +179,13 @@ impl Ledger for VaultLedger {
             record.more_changes.push(digest);
         }
         let seconds = [&record.author, &record.committer].into_iter().flatten().find_map(Person::seconds);
-        let event = Event::new(KIND, &record)?
+        let mut event = Event::new(KIND, &record)?
             .stream(STREAM)
             .id(event_id(&record.id))
             .timestamp(seconds.unwrap_or_default().saturating_mul(1000));
+        if let Some(embedding) = purpose::embedding(&mut self.words, &record) {
+            event = event.embedding(self.words.model(), &embedding);
+        }
         let writer = self.writer(record.writer_name())?;
         self.reserve(event.bytes())?;
         // Only what the event still needs to find its parents.
@@ -230,7 +244,8 @@ fn parents<'e>(commit: &CommitRecord, before: &'e Places, added: &'e Places) -> 
     Ok(found)
 }
 
-fn commits() -> Filter {
+/// Wants every commit.
+pub(crate) fn commits() -> Filter {
     Filter::stream(STREAM).with_kind(KIND)
 }
 

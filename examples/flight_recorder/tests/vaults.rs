@@ -14,22 +14,23 @@ use crate::census::Census;
 use crate::history::Tally;
 use crate::ledger::Ledger;
 use crate::object::ObjectId;
+use crate::purpose::Purposes;
 use crate::record::CommitRecord;
 use crate::report::{Check, Summary, VaultFacts};
 use crate::tamper;
 use crate::vault_ledger::{VaultLedger, settings};
 
-fn recorded(sandbox: &Sandbox) -> VaultLedger {
+pub(super) fn recorded(sandbox: &Sandbox) -> VaultLedger {
     let mut ledger = vault();
     record_into(&mut ledger, &sandbox.path).unwrap();
     ledger
 }
 
-fn event(ledger: &VaultLedger, commit: &ObjectId) -> StoredEvent {
+pub(super) fn event(ledger: &VaultLedger, commit: &ObjectId) -> StoredEvent {
     ledger.vault().get(&ledger.place(commit).unwrap().0).unwrap()
 }
 
-fn run(sandbox: &Sandbox, vault: Option<PathBuf>, tamper: bool) -> Outcome<String> {
+pub(super) fn run(sandbox: &Sandbox, vault: Option<PathBuf>, tamper: bool) -> Outcome<String> {
     let mut told = Vec::new();
     crate::run(&Options { path: sandbox.path.clone(), vault, tamper }, &mut told)?;
     Ok(String::from_utf8(told)?)
@@ -107,7 +108,8 @@ fn a_second_run_on_the_same_file_records_only_what_is_new_and_says_so() {
     assert!(told.contains("nothing new: 2 there before\n"), "{told}");
     assert!(told.contains("events          2 commits"), "{told}");
     let vault = settings().open(file).unwrap();
-    assert_eq!(vault.events(Filter::all()).unwrap().count(), 2);
+    assert_eq!(vault.events(Filter::kind("git.commit")).unwrap().count(), 2);
+    assert_eq!(vault.events(Filter::all()).unwrap().count(), 4, "the two runs with something new were tidied up after");
 }
 
 #[test]
@@ -145,6 +147,7 @@ fn the_summary_is_an_aligned_table_with_a_chart_of_writers() {
         elapsed: Duration::from_secs(2),
         vault,
         check,
+        purposes: Purposes::default(),
     };
     let expected = "
   repository      /home/ann/project
