@@ -176,19 +176,34 @@ impl Teller {
         let mut now = vec![0; self.ids.len()];
         events.iter().for_each(|event| now[event.now()] += 1);
         let place = |position| events.binary_search_by_key(&position, |event| event.position).ok();
-        let intent = |(id, events): (&IntentId, usize)| {
-            let seen = self.seen.get(id);
-            let exemplars = seen.into_iter().flat_map(|intent| &intent.exemplars);
+        let intent = |(number, id): (usize, &IntentId)| {
+            let Some(seen) = self.seen.get(id) else { return brief(number, id, events) };
+            let exemplars = seen.exemplars.iter().filter_map(|event| place(event.header.position.number()));
             Intent {
                 id: id.to_hex(),
-                label: seen.map_or_else(|| id.to_hex().chars().take(8).collect(), label),
-                events,
-                first: seen.map_or(0, |intent| intent.first.number()),
-                last: seen.map_or(0, |intent| intent.last.number()),
-                exemplars: exemplars.filter_map(|event| place(event.header.position.number())).collect(),
+                label: label(seen),
+                events: now[number],
+                first: seen.first.number(),
+                last: seen.last.number(),
+                exemplars: exemplars.collect(),
             }
         };
-        self.ids.iter().zip(now).map(intent).collect()
+        self.ids.iter().enumerate().map(intent).collect()
+    }
+}
+
+/// An intent that was gone at the very event that founded it, so that no position shows it: that event is all of it.
+fn brief(number: usize, id: &IntentId, events: &[Event]) -> Intent {
+    let founder = events.iter().position(|event| event.path.iter().any(|(_, intent)| *intent == number));
+    let text = founder.map_or("", |place| &events[place].text);
+    let position = founder.map_or(0, |place| events[place].position);
+    Intent {
+        id: id.to_hex(),
+        label: text.split_whitespace().take(LABEL_WORDS).collect::<Vec<_>>().join(" "),
+        events: 0,
+        first: position,
+        last: position,
+        exemplars: founder.into_iter().collect(),
     }
 }
 
