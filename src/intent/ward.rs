@@ -284,6 +284,19 @@ mod tests {
     }
 
     #[test]
+    fn means_that_are_not_those_of_unit_vectors_are_refused() {
+        let ward = || {
+            Ward::new(2, [0.6f32, 0.8, 0.0, 2.0].as_chunks::<2>().0.iter().map(|sum| sum.as_slice()).zip([1.0, 2.0]))
+        };
+        assert!(ward().is_sound(2, 2));
+        for [value, norm] in [[0.5, 1.0], [f32::NAN, f32::NAN], [f32::MAX, f32::INFINITY], [1.1, 1.1f32 * 1.1]] {
+            let mut ward = ward();
+            (ward.means[2], ward.means[3], ward.norms[1]) = (0.0, value, norm);
+            assert!(!ward.is_sound(2, 2), "{value}");
+        }
+    }
+
+    #[test]
     fn equal_leaves_and_none_come_to_an_end() {
         let same = [1.0f32, 0.0].repeat(9);
         let mut ward = Ward::new(2, same.chunks(2).map(|sum| (sum, 1.0)));
