@@ -324,7 +324,9 @@ fn entries() -> Vec<(String, Part, bool)> {
     all
 }
 
-fn extensions() -> Vec<(String, Vec<(u16, Vec<u8>)>, bool)> {
+type Tagged = Vec<(u16, Vec<u8>)>;
+
+fn extensions() -> Vec<(String, Tagged, bool)> {
     let mut all = Vec::new();
     let mut add = |name: String, extensions: Vec<(u16, Vec<u8>)>, is_good| all.push((name, extensions, is_good));
     for (body, is_good) in [
