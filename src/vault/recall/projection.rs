@@ -3,7 +3,7 @@
 //! What comes of it is stored in the transaction that assigns. The stores themselves are kept in memory, and now and then
 //! in the vault; from there, events that are labelled already pass through them again, and nothing is stored twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::label::{self, Label};
@@ -35,10 +35,10 @@ pub(super) struct Projection {
 
 /// One model's intents.
 struct Grouping {
+    model: Model,
     store: IntentStore,
     /// The intent of each cell there was, by number.
     homes: Vec<IntentId>,
-    numbers: HashMap<IntentId, i64>,
 }
 
 /// What passes through.
@@ -60,7 +60,7 @@ impl Projection {
             if !is_told || !is_ours || entry::timeline(entry) != timeline || *at.get_or_insert(entry) != entry {
                 return Ok(Self::empty(tenant, timeline, first));
             }
-            loaded.groupings.insert(model.id, Grouping::of(store));
+            loaded.groupings.insert(model.id, Grouping::of(model, store));
         }
         if let Some(entry) = at {
             (loaded.reached, loaded.hash) = (entry, hash_of(sql, entry)?);
@@ -73,10 +73,18 @@ impl Projection {
         Self { timeline, tenant, reached: first, hash: None, groupings: BTreeMap::new(), unstored: (0, 0) }
     }
 
-    /// Whether what is stored continues what has passed here.
+    /// Whether what is stored continues what has passed here, and is found as it was.
     pub(super) fn is_current(&self, sql: &dyn Transaction, timeline: u64, last: u64) -> Result<bool> {
         let is_there = self.timeline == timeline && self.reached <= last;
-        Ok(is_there && (self.hash.is_none() || hash_of(sql, self.reached)? == self.hash))
+        if !is_there || (self.hash.is_some() && hash_of(sql, self.reached)? != self.hash) {
+            return Ok(false);
+        }
+        for grouping in self.groupings.values() {
+            if options(sql, &self.tenant, timeline, &grouping.model)? != grouping.store.options() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Lets up to `budget` entries pass, of those up to the id `to`. Tells the intents that were assigned.
@@ -142,7 +150,7 @@ impl Projection {
                 return Ok(None);
             };
             let store = IntentStore::new(options(sql, &self.tenant, self.timeline, &found)?)?;
-            self.groupings.insert(model, Grouping::of(store));
+            self.groupings.insert(model, Grouping::of(found, store));
         }
         Ok(self.groupings.get_mut(&model))
     }
@@ -165,10 +173,10 @@ impl Projection {
             Err(error) => return Err(error),
         };
         if is_new {
-            let intent = grouping.number(sql, model, &assignment.intent)?;
+            let intent = label::number_or_create(sql, model, &assignment.intent)?;
             label::insert(sql, Label { entry: id, model, intent, cell: assignment.cell })?;
         }
-        grouping.settle(sql, model, id, is_new, &assignment.facts)?;
+        grouping.settle(sql, id, is_new, &assignment.facts)?;
         Ok(Some(assignment.intent))
     }
 
@@ -176,26 +184,18 @@ impl Projection {
         let Some(found) = model::find(sql, self.timeline, name)? else { return Ok(()) };
         let Some(grouping) = self.groupings.get_mut(&found.id) else { return Ok(()) };
         let facts = grouping.store.consolidate()?;
-        grouping.settle(sql, found.id, id, is_new, &facts)
+        grouping.settle(sql, id, is_new, &facts)
     }
 }
 
 impl Grouping {
-    fn of(store: IntentStore) -> Self {
-        Self { homes: store.homes(), store, numbers: HashMap::new() }
-    }
-
-    fn number(&mut self, sql: &dyn Transaction, model: i64, intent: &IntentId) -> Result<i64> {
-        if let Some(number) = self.numbers.get(intent) {
-            return Ok(*number);
-        }
-        let number = label::number_or_create(sql, model, intent)?;
-        self.numbers.insert(*intent, number);
-        Ok(number)
+    fn of(model: Model, store: IntentStore) -> Self {
+        Self { model, homes: store.homes(), store }
     }
 
     /// Takes notice of cells that are new or belong elsewhere since, and of what a consolidation has found.
-    fn settle(&mut self, sql: &dyn Transaction, model: i64, id: u64, is_new: bool, facts: &[IntentFact]) -> Result<()> {
+    fn settle(&mut self, sql: &dyn Transaction, id: u64, is_new: bool, facts: &[IntentFact]) -> Result<()> {
+        let model = self.model.id;
         let homes = match facts {
             [] => self.store.homes_from(self.homes.len()),
             _ => self.store.homes(),
@@ -204,27 +204,28 @@ impl Grouping {
         if is_new {
             for (cell, home) in (from..).zip(&homes) {
                 if self.homes.get(cell) != Some(home) {
-                    let intent = self.number(sql, model, home)?;
+                    let intent = label::number_or_create(sql, model, home)?;
                     past::move_in(sql, model, CellId(u32::try_from(cell).unwrap_or(u32::MAX)), id, intent)?;
                 }
             }
-            let facts = facts.iter().map(|fact| self.fact(sql, model, id, fact)).collect::<Result<Vec<_>>>()?;
+            let facts = facts.iter().map(|fact| numbered(sql, model, id, fact)).collect::<Result<Vec<_>>>()?;
             past::record(sql, &facts)?;
         }
         self.homes.truncate(from);
         self.homes.extend(homes);
         Ok(())
     }
+}
 
-    fn fact(&mut self, sql: &dyn Transaction, model: i64, entry: u64, fact: &IntentFact) -> Result<Fact> {
-        let (source, targets) = match fact {
-            IntentFact::Merged { from, into } => (from, std::slice::from_ref(into)),
-            IntentFact::Split { from, into } => (from, into.as_slice()),
-        };
-        let source = self.number(sql, model, source)?;
-        let targets = targets.iter().map(|target| self.number(sql, model, target)).collect::<Result<_>>()?;
-        Ok(Fact { model, entry, kind: fact.kind().to_owned(), source, targets })
-    }
+/// A fact, its intents by number.
+fn numbered(sql: &dyn Transaction, model: i64, entry: u64, fact: &IntentFact) -> Result<Fact> {
+    let (source, targets) = match fact {
+        IntentFact::Merged { from, into } => (from, std::slice::from_ref(into)),
+        IntentFact::Split { from, into } => (from, into.as_slice()),
+    };
+    let source = label::number_or_create(sql, model, source)?;
+    let targets = targets.iter().map(|target| label::number_or_create(sql, model, target)).collect::<Result<_>>()?;
+    Ok(Fact { model, entry, kind: fact.kind().to_owned(), source, targets })
 }
 
 /// The models of a timeline.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use causal_vault::{ErrorKind, Event, Filter, IntentId, IntentOptions, Position, StoreError, Vault, limits};
+use causal_vault::{
+    ErrorKind, Event, Filter, IntentEvent, IntentId, IntentOptions, IntentStore, Position, StoreError, Vault, limits,
+};
 use parking_lot::Mutex;
 
 use super::super::{alice, on_disk, vault};
@@ -153,4 +155,32 @@ fn tenants_have_intents_of_their_own() {
     let (ours, theirs) = (ids(&vault), ids(&acme));
     assert!(ours.iter().all(|intent| !theirs.contains(intent)));
     assert_eq!(vault.resolve_intent(&theirs[0]).unwrap(), None);
+}
+
+#[test]
+fn a_handle_takes_notice_of_options_that_another_one_chose() {
+    let (folder, ours) = on_disk();
+    let theirs = Vault::open(folder.path().join("agents.vault")).unwrap();
+    let (events, _) = STREAM.events();
+    let commit = |vault: &Vault, from: usize, count: usize| {
+        for (n, values) in events.iter().enumerate().skip(from).take(count) {
+            alice(vault).commit(thought(n, values)).unwrap();
+        }
+    };
+    let acme = ours.for_tenant("acme").unwrap();
+    commit(&acme, 0, 20);
+    commit(&ours, 0, 100);
+    let options = || IntentOptions::new("plane", 16).separation(0.6).tenant("default");
+    theirs.choose_intents(options()).unwrap();
+    theirs.assign_up_to(theirs.tree_head().unwrap().into()).unwrap();
+    commit(&ours, 100, 100);
+    ours.assign_up_to(ours.tree_head().unwrap().into()).unwrap();
+
+    let store = IntentStore::new(options()).unwrap();
+    for event in ours.events(Filter::all()).unwrap() {
+        let header = event.unwrap().header;
+        let (_, values) = ours.embedding(header.position).unwrap().unwrap();
+        let event = IntentEvent::from(values.as_slice()).reference(header.hash.into()).writer(header.writer);
+        assert_eq!(header.intent, Some(store.assign_event(event).unwrap().intent), "at {}", header.position);
+    }
 }
