@@ -22,7 +22,7 @@ pub(crate) mod hash;
 pub(crate) mod id;
 pub(crate) mod key_event;
 pub(crate) mod known;
-mod lanes;
+pub(crate) mod lanes;
 pub(crate) mod merkle;
 mod note;
 mod note_key;

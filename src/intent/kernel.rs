@@ -101,21 +101,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// Every instruction set that this machine has.
-    fn levels() -> Vec<Level> {
-        let best = Level::new();
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        let others = [
-            best.as_sse2().map(Simd::level),
-            best.as_sse4_2().map(Simd::level),
-            best.as_avx2().map(Simd::level),
-            best.as_avx512().map(Simd::level),
-        ];
-        #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-        let others = [Some(Level::baseline())];
-        others.into_iter().flatten().chain([best]).collect()
-    }
+    use crate::causal::lanes::tests::levels;
 
     /// What the sum is defined to be, an element at a time.
     fn plain(left: &[f32], right: &[f32]) -> f32 {

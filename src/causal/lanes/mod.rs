@@ -39,13 +39,13 @@ fn rotate_right<const BY: u32, S: Simd>(words: Words<S>) -> Words<S> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use fearless_simd::Level;
 
     use super::*;
 
     /// Every instruction set that this machine has.
-    pub(super) fn levels() -> Vec<Level> {
+    pub(crate) fn levels() -> Vec<Level> {
         let best = Level::new();
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         let others = [

@@ -248,6 +248,11 @@ const SCAN_AND_SEEK: &str = "SELECT e.id, e.log, e.seq, e.back, e.event_key, e.k
      e.signature, e.payload, e.payload_id, n.id FROM vault_entry e \
      LEFT JOIN vault_entry n ON n.id = (e.id | 1) - (e.id & 1) WHERE e.id > ? AND e.id <= ? ORDER BY e.id";
 
+/// Whether the entry with this id is of a timeline and the one it was.
+pub(crate) fn is_still<S: Sql + ?Sized>(sql: &S, timeline: u64, id: u64, hash: &EntryHash) -> Result<bool> {
+    Ok(super::row::timeline(id) == timeline && link_by_id(sql, id)?.is_some_and(|link| link.hash == *hash))
+}
+
 /// Whether the entry with this id is found by it.
 pub(crate) fn is_at<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<bool> {
     sql.first("SELECT 1 FROM vault_entry WHERE id = ?", &[int(id)], |_| Ok(())).map(|found| found.is_some())

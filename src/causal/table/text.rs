@@ -73,11 +73,7 @@ pub(crate) fn reached<S: Sql + ?Sized>(sql: &S, timeline: u64) -> Result<u64> {
         Ok((columns::counter(row, 0)?, EntryHash::from_bytes(columns::array(row, 1)?)))
     })?;
     match found {
-        Some((id, hash))
-            if entry::timeline(id) == timeline && entry::link_by_id(sql, id)?.is_some_and(|link| link.hash == hash) =>
-        {
-            Ok(id)
-        }
+        Some((id, hash)) if entry::is_still(sql, timeline, id, &hash)? => Ok(id),
         _ => entry::id(timeline, 0),
     }
 }
