@@ -7,22 +7,21 @@
 
 use fearless_simd::{Level, dispatch};
 
-use super::kernel::PACKED;
+use super::packed::{Packed, pack};
+use super::packed_query::PackedQuery;
 use super::vector::UnitVector;
 
 /// The largest code of a row: 16 times 7, and 7.
 const ROW_MAX: i8 = 119;
-/// The largest code of a query: 17 times as much is still an `i16`, which [`Query::new`] needs.
+/// The largest code of a query: 17 times as much is still an `i16`, which [`PackedQuery`] needs.
 const QUERY_MAX: i16 = 1927;
 /// What the rounding of a product of two unit vectors can add to its error: an addition in each of 128 rounds, five that
 /// join the sums, and a multiplication, of 2^-24 each. Above that it covers the rounding of what is compared here.
 const ROUNDING: f64 = 1e-5;
 /// Running sums of what is taken over all values.
 const LANES: usize = 16;
-/// What is added to a digit, so that it is not negative.
-const OFFSET: i8 = 8;
-/// Lanes of one block of packed digits.
-const BLOCK: usize = PACKED / 4;
+/// Half of what a coarse digit is worth.
+const HALF: i8 = 8;
 
 /// How a row's codes are to be read.
 #[derive(Clone, Copy, Debug)]
@@ -36,13 +35,8 @@ pub(super) struct Reading {
 /// A row as it is kept.
 pub(super) struct Coded {
     pub(super) reading: Reading,
-    pub(super) coarse: Vec<i16>,
-    pub(super) fine: Vec<i16>,
-}
-
-/// Lanes that a row's coarse or fine digits are packed into.
-pub(super) fn packed_lanes(dimension: usize) -> usize {
-    dimension.div_ceil(PACKED) * PACKED / 4
+    pub(super) coarse: Vec<Packed>,
+    pub(super) fine: Vec<Packed>,
 }
 
 impl Coded {
@@ -56,73 +50,38 @@ impl Coded {
             let residual = (residual(vector, scale, codes) * (1.0 + 1e-6)) as f32;
             residual
         };
-        let coarse_codes: Vec<i8> = codes.iter().map(|code| 16 * coarse(*code)).collect();
+        let coarse: Vec<i8> = codes.iter().map(|code| (code + HALF) >> 4).collect();
+        let coarse_codes: Vec<i8> = coarse.iter().map(|digit| 16 * digit).collect();
+        let fine: Vec<i8> = codes.iter().zip(&coarse_codes).map(|(code, coarse)| code - coarse).collect();
         let reading = Reading { scale, coarse_residual: rounded_up(&coarse_codes), residual: rounded_up(&codes) };
-        Self { reading, coarse: pack(&codes, coarse), fine: pack(&codes, |code| code - 16 * coarse(code)) }
+        Self { reading, coarse: pack(&coarse), fine: pack(&fine) }
     }
-}
-
-/// The upper digit of a code, from -7 to 7; what it leaves is from -8 to 7.
-fn coarse(code: i8) -> i8 {
-    (code + OFFSET) >> 4
-}
-
-/// Packs a digit of each code, as the kernel reads it: the first quarter of a block lowest in the lanes, and the last, which
-/// has the sign, highest.
-fn pack(codes: &[i8], digit: impl Fn(i8) -> i8) -> Vec<i16> {
-    let mut packed = Vec::with_capacity(packed_lanes(codes.len()));
-    for block in codes.chunks(PACKED) {
-        let mut lanes = [0; BLOCK];
-        let places = [(0, OFFSET), (4, OFFSET), (8, OFFSET), (12, 0)];
-        for ((shift, offset), quarter) in places.into_iter().zip(block.chunks(BLOCK)) {
-            for (lane, code) in lanes.iter_mut().zip(quarter) {
-                *lane |= u16::from((digit(*code) + offset).cast_unsigned() & 15) << shift;
-            }
-        }
-        packed.extend(lanes.map(u16::cast_signed));
-    }
-    packed
 }
 
 /// A query as it is compared with rows.
 pub(super) struct Query {
-    /// What [`dot_packed`](super::kernel::dot_packed) multiplies with; values beyond the dimension are zero.
-    pub(super) packed: Vec<i16>,
+    pub(super) packed: PackedQuery,
     scale: f64,
     residual: f64,
-    /// What the digits' [`OFFSET`] adds to a product.
-    offset: i32,
 }
 
 impl Query {
     pub(super) fn new(vector: &UnitVector) -> Self {
         let (scale, inverse) = scale(vector, f32::from(QUERY_MAX));
-        let mut codes = vec![0; packed_lanes(vector.dimension()) * 4];
+        let mut codes = vec![0; vector.dimension()];
         dispatch!(Level::new(), _ => code(vector.values(), inverse, &mut codes));
         let residual = residual(vector, scale, &codes);
-        let mut offset = 0;
-        for [first, second, third, fourth] in codes.as_chunks_mut::<BLOCK>().0.as_chunks_mut::<4>().0 {
-            for quarter in [&*first, &*second, &*third] {
-                offset += quarter.iter().map(|code| i32::from(*code)).sum::<i32>() * i32::from(OFFSET);
-            }
-            // Where a digit is lowest in its lane, the next one adds 16 times itself; this takes it off again.
-            for (((first, second), third), fourth) in first.iter().zip(second).zip(third).zip(fourth) {
-                *fourth -= 16 * *third;
-                *third -= 16 * *second;
-                *second -= 16 * *first;
-            }
-        }
-        Self { packed: codes, scale: f64::from(scale), residual, offset }
+        Self { packed: PackedQuery::new(&codes), scale: f64::from(scale), residual }
     }
 
     /// The similarity of a row by the product of its coarse digits.
     pub(super) fn coarse(&self, row: Reading, coarse: i32) -> Estimate {
-        self.estimate(row.scale, 16.0 * f64::from(coarse - self.offset), row.coarse_residual)
+        self.estimate(row.scale, 16.0 * f64::from(coarse), row.coarse_residual)
     }
 
     /// The similarity of a row by the products of both.
     pub(super) fn precise(&self, row: Reading, coarse: i32, fine: i32) -> Estimate {
-        let product = 16.0 * f64::from(coarse - self.offset) + f64::from(fine - self.offset);
+        let product = 16.0 * f64::from(coarse) + f64::from(fine);
         self.estimate(row.scale, product, row.residual)
     }
 
@@ -227,16 +186,14 @@ fn add_squares<T: Copy + Into<f32>>(sums: &mut [f64; LANES], values: &[f32], sca
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::kernel::{dot, dot_packed};
+    use super::super::kernel::dot;
     use super::*;
     use crate::words::limits::EMBEDDING_DIMENSIONS;
 
     fn estimates(row: &UnitVector, query: &UnitVector) -> [Estimate; 2] {
         let (row, query) = (Coded::new(row), Query::new(query));
-        let (mut coarse, mut fine) = ([0], [0]);
-        dot_packed(&row.coarse, &query.packed, &mut coarse);
-        dot_packed(&row.fine, &query.packed, &mut fine);
-        [query.coarse(row.reading, coarse[0]), query.precise(row.reading, coarse[0], fine[0])]
+        let [coarse, fine] = [&row.coarse, &row.fine].map(|digits| query.packed.product(digits.iter()));
+        [query.coarse(row.reading, coarse), query.precise(row.reading, coarse, fine)]
     }
 
     fn vector(dimension: usize) -> impl Strategy<Value = UnitVector> {

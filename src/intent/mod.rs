@@ -15,6 +15,8 @@ mod hashing;
 mod id;
 mod kernel;
 mod options;
+mod packed;
+mod packed_query;
 mod products;
 mod regroup;
 mod scan;

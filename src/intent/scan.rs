@@ -7,13 +7,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::codes::{Coded, Estimate, Query, Reading, packed_lanes};
-use super::kernel::{dot, dot_packed};
+use super::codes::{Coded, Estimate, Query, Reading};
+use super::kernel::dot;
+use super::packed::{PackedRows, ROWS};
 use super::vector::{UnitVector, check_same_dimension};
 use crate::words::{Result, StoreError};
 
-/// Rows whose products are taken in one go.
-const BLOCK: usize = 128;
+/// Fours of rows whose products are taken in one go.
+const FOURS: usize = 8;
 
 /// Rows of one dimension, numbered from 0.
 #[derive(Clone, Debug)]
@@ -21,9 +22,9 @@ pub(crate) struct Scan {
     dimension: usize,
     /// How each row's codes are to be read.
     rows: Vec<Reading>,
-    /// The digits of its codes, of one row after the other.
-    coarse: Vec<i16>,
-    fine: Vec<i16>,
+    /// The digits of its codes.
+    coarse: PackedRows,
+    fine: PackedRows,
 }
 
 /// The rows that were found, the nearest first; of equally near ones the lower row is first.
@@ -44,7 +45,8 @@ pub(crate) struct Neighbour {
 impl Scan {
     /// No rows of a dimension that was checked.
     pub(crate) fn new(dimension: usize) -> Self {
-        Self { dimension, rows: Vec::new(), coarse: Vec::new(), fine: Vec::new() }
+        let digits = PackedRows::new(dimension);
+        Self { dimension, rows: Vec::new(), coarse: digits.clone(), fine: digits }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -57,8 +59,7 @@ impl Scan {
 
     /// Bytes of memory, those kept free for further rows included.
     pub(crate) fn bytes(&self) -> usize {
-        let digits = self.coarse.capacity() + self.fine.capacity();
-        digits * size_of::<i16>() + self.rows.capacity() * size_of::<Reading>()
+        self.coarse.bytes() + self.fine.bytes() + self.rows.capacity() * size_of::<Reading>()
     }
 
     /// Appends a row.
@@ -68,34 +69,29 @@ impl Scan {
         if self.rows.len() == self.rows.capacity() {
             let more = self.rows.len() / 8 + 8;
             self.rows.reserve_exact(more);
-            self.coarse.reserve_exact(more * packed_lanes(self.dimension));
-            self.fine.reserve_exact(more * packed_lanes(self.dimension));
+            self.coarse.reserve(more);
+            self.fine.reserve(more);
         }
         let coded = Coded::new(vector);
         self.rows.push(coded.reading);
-        self.coarse.extend(coded.coarse);
-        self.fine.extend(coded.fine);
+        self.coarse.push(&coded.coarse);
+        self.fine.push(&coded.fine);
         Ok(())
     }
 
     /// Puts another vector into a row; whether there is such a row.
     pub(crate) fn replace(&mut self, row: usize, vector: &UnitVector) -> Result<bool> {
         check_same_dimension(vector.dimension(), self.dimension)?;
-        let lanes = packed_lanes(self.dimension);
         let Some(reading) = self.rows.get_mut(row) else { return Ok(false) };
         let coded = Coded::new(vector);
         *reading = coded.reading;
-        for (digits, coded) in [(&mut self.coarse, coded.coarse), (&mut self.fine, coded.fine)] {
-            if let Some(place) = digits.chunks_exact_mut(lanes).nth(row) {
-                place.copy_from_slice(&coded);
-            }
-        }
+        self.coarse.set(row, &coded.coarse);
+        self.fine.set(row, &coded.fine);
         Ok(true)
     }
 
     /// Keeps the rows that are asked for, in their order; what the others held is overwritten.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
-        let lanes = packed_lanes(self.dimension);
         let mut kept = 0;
         for row in 0..self.rows.len() {
             if !keep(row) {
@@ -103,17 +99,14 @@ impl Scan {
             }
             if kept != row {
                 self.rows.swap(kept, row);
-                for digits in [&mut self.coarse, &mut self.fine] {
-                    digits.copy_within(row * lanes..(row + 1) * lanes, kept * lanes);
-                }
+                self.coarse.copy_within(row, kept);
+                self.fine.copy_within(row, kept);
             }
             kept += 1;
         }
         self.rows.truncate(kept);
-        for digits in [&mut self.coarse, &mut self.fine] {
-            digits.iter_mut().skip(kept * lanes).for_each(|left| *left = 0);
-            digits.truncate(kept * lanes);
-        }
+        self.coarse.truncate(kept);
+        self.fine.truncate(kept);
     }
 
     /// The `k` nearest of the first `among` rows that `keep` lets through. `read` writes the vector of a row that was
@@ -143,39 +136,42 @@ impl Scan {
         mut keep: impl FnMut(usize) -> bool,
     ) -> Vec<Candidate> {
         let query = Query::new(query);
-        let lanes = packed_lanes(self.dimension);
-        let mut products = [0; BLOCK];
-        let mut candidates = Vec::new();
-        // The k best of what is certain: an answer is not below the least of them.
-        let mut certain = BinaryHeap::new();
-        let mut least = f64::NEG_INFINITY;
+        let mut passed = Vec::new();
+        let mut bar = Bar::new(k);
         let rows = self.rows.get(..among).unwrap_or(&self.rows);
-        let blocks = rows.chunks(BLOCK).zip(self.coarse.chunks(BLOCK * lanes).zip(self.fine.chunks(BLOCK * lanes)));
-        for (block, (rows, (coarse, fine))) in blocks.enumerate() {
-            dot_packed(coarse, &query.packed, &mut products);
-            let rows = rows.iter().zip(products).zip(fine.chunks_exact(lanes));
-            for (offset, ((reading, product), fine)) in rows.enumerate() {
-                if query.coarse(*reading, product).high() < least {
-                    continue;
-                }
-                let mut fine_product = [0];
-                dot_packed(fine, &query.packed, &mut fine_product);
-                let estimate = query.precise(*reading, product, fine_product[0]);
-                let row = block * BLOCK + offset;
-                if estimate.high() < least || !keep(row) {
-                    continue;
-                }
-                candidates.push(Candidate { row, estimate });
-                certain.push(Reverse(Ordered(estimate.low())));
-                if certain.len() > k {
-                    certain.pop();
-                }
-                if let Some(Reverse(Ordered(low))) = certain.peek().filter(|_| certain.len() == k) {
-                    least = *low;
+        for (block, (rows, coarse)) in rows.chunks(FOURS * ROWS).zip(self.coarse.fours(FOURS)).enumerate() {
+            let mut products = [[0; ROWS]; FOURS];
+            query.packed.products(coarse, &mut products);
+            for (offset, (reading, product)) in rows.iter().zip(products.as_flattened()).enumerate() {
+                let estimate = query.coarse(*reading, *product);
+                let row = block * FOURS * ROWS + offset;
+                if bar.is_cleared_by(&estimate) && keep(row) {
+                    bar.raise(&estimate);
+                    passed.push((Candidate { row, estimate }, *reading, *product));
                 }
             }
         }
-        candidates.retain(|candidate| candidate.estimate.high() >= least);
+        // The most promising rows first: they rule most of the others out, so that few fine digits are looked at.
+        passed.retain(|(candidate, ..)| bar.is_cleared_by(&candidate.estimate));
+        if k < passed.len() {
+            passed.select_nth_unstable_by(k, |(left, ..), (right, ..)| {
+                right.estimate.high().total_cmp(&left.estimate.high())
+            });
+        }
+        let mut bar = Bar::new(k);
+        let mut candidates = Vec::new();
+        for (Candidate { row, estimate }, reading, coarse) in passed {
+            if !bar.is_cleared_by(&estimate) {
+                continue;
+            }
+            let fine = query.packed.product(self.fine.row(row));
+            let estimate = query.precise(reading, coarse, fine);
+            if bar.is_cleared_by(&estimate) {
+                bar.raise(&estimate);
+                candidates.push(Candidate { row, estimate });
+            }
+        }
+        candidates.retain(|candidate| bar.is_cleared_by(&candidate.estimate));
         candidates
     }
 
@@ -211,6 +207,37 @@ impl Scan {
             .map(|Reverse((similarity, Reverse(row)))| Neighbour { row, similarity: similarity.0 as f32 })
             .collect();
         Ok(Nearest { rows, read: count })
+    }
+}
+
+/// What an answer has to reach: the least of the `k` best similarities that are certain.
+struct Bar {
+    k: usize,
+    certain: BinaryHeap<Reverse<Ordered>>,
+    least: f64,
+}
+
+impl Bar {
+    fn new(k: usize) -> Self {
+        Self { k, certain: BinaryHeap::new(), least: f64::NEG_INFINITY }
+    }
+
+    fn is_cleared_by(&self, estimate: &Estimate) -> bool {
+        estimate.high() >= self.least
+    }
+
+    /// Counts a row once.
+    fn raise(&mut self, estimate: &Estimate) {
+        if estimate.low() < self.least {
+            return;
+        }
+        self.certain.push(Reverse(Ordered(estimate.low())));
+        if self.certain.len() > self.k {
+            self.certain.pop();
+        }
+        if let Some(Reverse(Ordered(low))) = self.certain.peek().filter(|_| self.certain.len() == self.k) {
+            self.least = *low;
+        }
     }
 }
 
