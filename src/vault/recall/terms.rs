@@ -1,8 +1,8 @@
 //! The words that tell groups of events from each other.
 //!
-//! Class-based TF-IDF: a word weighs its share of a group's words, times the logarithm of one more than the mean number of
-//! words of a group over how often it stands in all of them (M. Grootendorst, *BERTopic: Neural topic modeling with a
-//! class-based TF-IDF procedure*, 2022).
+//! A word weighs its Pearson residual: how many more of a group's texts have it than would if the group were like all of
+//! them together, over the square root of that (A. Agresti, *Categorical Data Analysis*, 2013, section 3.3). Words that
+//! stand everywhere weigh nothing, so that no list of them is needed, in any language.
 
 use std::collections::BTreeMap;
 
@@ -34,19 +34,21 @@ pub(super) fn of_groups(sql: &dyn Transaction, tenant: &str, groups: &[Vec<u64>]
         }
         counted.push(counts);
     }
-    let mean = all.values().sum::<f64>() / groups.len().max(1) as f64;
-    Ok(counted.into_iter().map(|counts| typical(counts, &all, mean)).collect())
+    let total = all.values().sum();
+    Ok(counted.into_iter().map(|counts| typical(counts, &all, total)).collect())
 }
 
-fn typical(counts: BTreeMap<String, f64>, all: &BTreeMap<String, f64>, mean: f64) -> Vec<String> {
-    let total: f64 = counts.values().sum();
-    let weight = |word: &str, count: f64| {
-        let everywhere = all.get(word).copied().unwrap_or(count);
-        count / total * (1.0 + mean / everywhere).ln()
+fn typical(counts: BTreeMap<String, f64>, all: &BTreeMap<String, f64>, total: f64) -> Vec<String> {
+    let share = counts.values().sum::<f64>() / total;
+    let residual = |word: &str, count: f64| {
+        let expected = all.get(word).copied().unwrap_or(count) * share;
+        (count - expected) / expected.sqrt()
     };
-    let mut weighed: Vec<(f64, String)> =
-        counts.into_iter().map(|(word, count)| (weight(&word, count), word)).collect();
-    // The sort is stable: equally typical words stay in alphabetical order.
-    weighed.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-    weighed.into_iter().take(TERMS).map(|(_, word)| word).collect()
+    let mut weighed: Vec<(f64, f64, String)> =
+        counts.into_iter().map(|(word, count)| (residual(&word, count), count, word)).collect();
+    // Where there is nothing to tell a group from, its most frequent words are told. The sort is stable: of words that are
+    // alike in that as well, the alphabetical order stays.
+    weighed.retain(|(residual, ..)| *residual >= 0.0);
+    weighed.sort_by(|left, right| right.0.total_cmp(&left.0).then(right.1.total_cmp(&left.1)));
+    weighed.into_iter().take(TERMS).map(|(.., word)| word).collect()
 }

@@ -56,7 +56,8 @@ pub struct Intent {
     /// embeddings are nearest to their mean.
     pub exemplars: Vec<StoredEvent>,
     /// The words that tell its events from those of other intents, the most typical first: at most eight, and none where
-    /// its payloads hold no text. They are ranked by class-based TF-IDF (M. Grootendorst, "BERTopic", 2022).
+    /// its payloads hold no text. They are ranked by the Pearson residual of how many
+    /// of its texts have them (A. Agresti, "Categorical Data Analysis", 2013).
     pub terms: Vec<String>,
     /// Its events in each of sixteen equal parts of the positions that were asked about.
     pub growth: Vec<u64>,

@@ -52,6 +52,21 @@ fn a_label_is_made_of_the_words_that_other_intents_lack() {
 }
 
 #[test]
+fn a_word_that_stands_everywhere_is_in_no_label_however_often_it_is_there() {
+    let vault = vault();
+    let alice = alice(&vault);
+    for n in 0..40 {
+        let own = [["billing", "lunch"], ["invoice", "table"]][n / 2 % 2][n % 2];
+        let event = Event::new("ask", &format!("is it the {own} again")).unwrap().stream("chat");
+        alice.commit(event.embedding("plane", &[[1.0, 0.0], [0.0, 1.0]][n % 2][..])).unwrap();
+    }
+    let terms: Vec<_> = vault.intents(&Filter::all()).unwrap().into_iter().map(|intent| intent.terms).collect();
+    for (terms, own) in terms.iter().zip([["billing", "invoice"], ["lunch", "table"]]) {
+        assert_eq!(&terms[..2], own);
+    }
+}
+
+#[test]
 fn a_vault_that_is_read_only_tells_the_intents_that_were_assigned() {
     let (folder, writes) = on_disk();
     alice(&writes).commit(thought(0, &[1.0, 0.0])).unwrap();
