@@ -97,10 +97,10 @@ impl Vault {
             match found.get_mut(&fits.event.header.position) {
                 Some(hybrid) => (hybrid.score, hybrid.text_score) = (hybrid.score + share(rank), Some(fits.score)),
                 None => {
-                    let intent = self.intent_as_of(fits.event.header.position, Position::new(end))?;
                     let (score, text_score) = (share(rank), Some(fits.score));
                     let position = fits.event.header.position;
-                    found.insert(position, Hybrid { event: fits.event, score, similarity: None, text_score, intent });
+                    let hybrid = Hybrid { event: fits.event, score, similarity: None, text_score, intent: None };
+                    found.insert(position, hybrid);
                 }
             }
         }
@@ -108,6 +108,9 @@ impl Vault {
         // The sort is stable, and they stand in the order of their positions.
         best.sort_by(|left, right| right.score.total_cmp(&left.score));
         best.truncate(k);
+        for hybrid in best.iter_mut().filter(|hybrid| hybrid.similarity.is_none()) {
+            hybrid.intent = self.intent_as_of(hybrid.event.header.position, Position::new(end))?;
+        }
         Ok(best)
     }
 }
