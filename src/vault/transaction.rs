@@ -174,7 +174,7 @@ impl VaultTransaction<'_> {
             });
         }
         let receipt = self.append_draft(writer.author(), &event.draft(self.vault.settings().payload_bytes)?)?;
-        self.vault.health().heed(self.appender.borrow_mut().store_pending())?;
+        self.store_pending()?;
         Ok(receipt)
     }
 
@@ -244,6 +244,11 @@ impl VaultTransaction<'_> {
 
     pub(super) fn vault(&self) -> &Vault {
         self.vault
+    }
+
+    /// Stores what was appended, for whoever looks.
+    pub(super) fn store_pending(&self) -> Result<()> {
+        self.vault.health().heed(self.appender.borrow_mut().store_pending())
     }
 
     pub(super) fn append_draft(&self, author: &Author, draft: &Draft<'_>) -> Result<Receipt> {

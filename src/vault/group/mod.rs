@@ -74,8 +74,9 @@ impl Vault {
         let stored = catch_unwind(AssertUnwindSafe(|| {
             self.store_events(access, Assign::Now, |tx| {
                 loop {
-                    // Looks once more for others when its members are through.
+                    // Looks once more for others when its members are stored.
                     if answers.len() == lead.len() {
+                        tx.store_pending()?;
                         lead.fill(|commit| room.takes(commit));
                     }
                     let Some(commit) = lead.get(answers.len()) else { break };
