@@ -222,7 +222,7 @@ def signed(key, e, entry_hash, signature):
 class Standing:
     """What the events about a writer allow it by now."""
 
-    rotations, frozen, good, last = 0, False, None, 0
+    rotations, frozen, revoked, last = 0, False, False, 0
 
 class Writer:
     """Its first key, and the rotations that follow from it."""
@@ -259,14 +259,15 @@ def read_checkpoint(note, vkey):
         need(all(char >= " " or char == "\n" for char in part), "a control character in a note")
     signatures = []
     for line in tail[:-1].split("\n"):
-        name, space, encoded = line[2:].partition(" ")
+        name, _, encoded = line[2:].partition(" ")
         bad = any(char.isspace() or is_control(char) or char == "+" for char in name)
-        need(line.startswith("\u2014 ") and name and space and not bad, "not a signature line")
+        need(line.startswith("\u2014 ") and name and not bad, "not a signature line")
         signatures.append((name, unbase64(encoded)))
     need(len(signatures) <= 100 and all(len(raw) > 4 for _, raw in signatures), "signatures that are too many, or short")
-    origin, size, root = (body[:-1].split("\n") + ["", ""])[:3]
-    need(origin and "" not in body[:-1].split("\n"), "not a checkpoint")
-    need(len(size) <= 20 and size.isascii() and size.isdigit() and str(int(size)) == size and int(size) < 2**64, "not a size: %r" % size)
+    lines = body[:-1].split("\n")
+    need(len(lines) > 2 and all(lines), "not a checkpoint")
+    origin, size, root = lines[:3]
+    need(len(size) <= 20 and size.isascii() and size.isdigit() and str(int(size)) == size, "not a size: %r" % size)
     need(len(unbase64(root)) == 32, "not a root")
     if vkey:
         name, key_id, encoded = vkey.split("+", 2)
@@ -376,8 +377,8 @@ class Bundle:
         need(len(values) == 4 * dimensions and (not digest or dk("embedding", values) == digest), "another embedding than the entry's")
         if not self.sparse and self.after == 0:
             self.check_standing(position, raw, e, signature, places)
-        lamport, known = self.check_parents(position, places, e)
-        self.check_log(e, entry_hash, signature, lamport, known)
+        times, known = self.check_parents(position, places, e)
+        self.check_log(e, entry_hash, signature, times, known)
         if self.sparse:
             need(not children, "children, where they are not counted")
             check_inclusion(entry_hash, position - 1, self.size, path, self.root)
@@ -402,20 +403,20 @@ class Bundle:
         self.unnamed = None
 
     def check_parents(self, position, places, e):
-        """The largest Lamport time of the parents that are in the bundle, and whether that is all of them."""
+        """The Lamport times of the parents that are in the bundle, and whether those are all."""
         need(len(places) == (0 if self.sparse else len(e.parents)), "positions of other parents")
-        lamport, known = 0, not (self.sparse and e.parents)
+        times, known = [], not (self.sparse and e.parents)
         for parent, at in zip(e.parents, places):
             need(1 <= at < position, "a parent that is not earlier")
             if at <= self.after:
                 known = False
                 continue
             need(at in self.open and self.open[at][0] == parent, "a parent that expects no child")
-            lamport = max(lamport, self.open[at][1])
+            times.append(self.open[at][1])
             self.open[at][2] -= 1
             if self.open[at][2] == 0:
                 del self.open[at]
-        return lamport, known
+        return times, known
 
     def check_standing(self, position, raw, e, signature, places):
         """What events about writers allow; only a bundle that begins with the first position has them all."""
@@ -426,7 +427,7 @@ class Bundle:
         need(e.epoch == self.epoch + own.rotations, "another epoch than events announce")
         need(not own.frozen, "an entry by a writer that was frozen")
         if e.kind != REVOCATION:
-            need(own.good is None, "an entry by a writer that was revoked")
+            need(not own.revoked, "an entry by a writer that was revoked")
             own.last = position
         if not e.stream.startswith(b"vault:writer:"):
             return
@@ -440,22 +441,22 @@ class Bundle:
             about.rotations += 1
         elif e.kind == REVOCATION:
             need(e.len == 0 and len(places) <= 1 and (by_vault or by_self), "a revocation that does not count")
-            good = places[0] if places else 0
-            about.good = good if about.good is None else min(about.good, good)
-            need(about.last <= about.good, "an entry behind the last good one")
+            # Behind the first revocation it has no entry that another one could be held against.
+            about.revoked = True
+            need(about.last <= next(iter(places), 0), "an entry behind the last good one")
         else:
             need(e.kind != EPOCH and (e.kind != EQUIVOCATION or by_vault), "an event about a writer that does not count")
             about.frozen = about.frozen or e.kind == EQUIVOCATION
 
-    def check_log(self, e, entry_hash, signature, lamport, known):
+    def check_log(self, e, entry_hash, signature, times, known):
         place = (e.writer, e.stream, e.epoch)
         before = self.logs.get(place)
         if not before and (e.seq == 1 or self.after == 0):
             genesis = dk("log-genesis", self.realm + lp8(self.tenant) + lp8(e.stream) + e.writer + e.epoch.to_bytes(4, "big"))
             before = (0, genesis, 0)
         need(not before or (e.seq, e.prev) == (before[0] + 1, before[1]), "an entry that does not follow in its log")
-        least = 1 + max(before[2] if before else 0, lamport)
-        need(e.lamport == least or e.lamport > least and not (before and known), "a wrong Lamport time")
+        least = 1 + max(times + ([before[2]] if before else []), default=0)
+        need(e.lamport == least if before and known else e.lamport >= least, "a wrong Lamport time")
         self.logs[place] = e.seq, entry_hash, e.lamport, signature
 
     def end(self, r):
@@ -470,12 +471,11 @@ class Bundle:
         if not self.sparse:
             need(self.last == self.up_to, "entries are missing at the end")
             check_consistency(self.up_to, root_of(self.peaks), self.size, self.root, self.right)
-        found = {writer: standing.rotations for writer, standing in self.standing.items()}
-        missing = [id for id, writer in self.writers.items() if found.get(id, 0) != len(writer.told)]
-        need(not self.whole or not missing, "a rotation that is told and not there")
-        has_key = lambda writer: self.writers[writer].keys[0][1]
-        unsigned = [writer for (writer, _, _), log in self.logs.items() if has_key(writer) and not log[3]]
-        need(not self.whole or not unsigned, "a signed log that ends unsigned")
+        if self.whole:
+            missing = [id for id, writer in self.writers.items() if self.standing[id].rotations != len(writer.told)]
+            need(not missing, "a rotation that is told and not there")
+            signers = [(self.writers[writer].key(epoch), log[3]) for (writer, _, epoch), log in self.logs.items()]
+            need(all(signature or not key for key, signature in signers), "a signed log that ends unsigned")
         need(all(size <= self.size for size, _ in self.anchors), "shorter than an anchor")
 
 def main(arguments):

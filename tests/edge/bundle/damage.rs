@@ -21,7 +21,7 @@ pub(super) fn damaged(good: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut newer = good[..good.len() - 32].to_vec();
     newer[7] = 2;
     add("version 2".into(), [newer.as_slice(), &blake3::derive_key("causal-vault v1 2026 bundle", &newer)].concat());
-    add("a header that calls itself a writer".into(), with_tag(&file, 0, WRITER).seal());
+    add("a header that calls itself a writer".into(), with_tag(&file, 0, WRITER).seal_as_counted());
     add("another digest".into(), [rest, &[last ^ 1]].concat());
     let last = file.records.len() - 1;
     for at in 0..last {

@@ -1,6 +1,7 @@
 //! Bundles: what goes out comes back, what was changed is told, and a second verifier says the same.
 
 mod damage;
+mod events;
 mod file;
 mod forge;
 mod hostile;

@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use causal_vault::{Anchor, Bundle, NoteSigner, NoteVerifier, SignedNote, limits};
+use causal_vault::{Anchor, Bundle, NoteSigner, NoteVerifier, SignedNote, Signer, limits};
+use sha2::{Digest, Sha256};
 
 use super::key;
 
@@ -84,7 +85,8 @@ pub(super) fn all(bundle: &dyn Fn(&str) -> Vec<u8>) -> Vec<(String, Vec<u8>, Opt
     for size in ["", "0", "01", "+1", "-1", "1 ", " 1", "1x", "x", "\u{b9}", "\u{661}", "2", "1_0"] {
         add(format!("the size {size:?}"), &format!("{ORIGIN}\n{size}\n{root}\n\n{line}"), false);
     }
-    for size in ["18446744073709551615", "18446744073709551616", "000000000000000000001"] {
+    let endless = "1".repeat(5000);
+    for size in ["18446744073709551615", "18446744073709551616", "000000000000000000001", &endless] {
         add(format!("the size {size:?}"), &format!("{ORIGIN}\n{size}\n{root}\n\n{line}"), false);
     }
     for (what, root) in [
@@ -133,6 +135,10 @@ pub(super) fn keyed(bundle: &dyn Fn(&str) -> Vec<u8>) -> Vec<(String, Vec<u8>, N
     let line = |bytes: &[u8]| signature(ORIGIN, &[&own.verifier().key_id(), bytes].concat());
     let mut wrong = bytes.to_vec();
     wrong[40] ^= 1;
+    // By another name, as if it had the same id.
+    let namesake = signature("elsewhere", &[&own.verifier().key_id(), wrong.as_slice()].concat());
+    let plus = (0..=255).map(|n| NoteSigner::new(ORIGIN, key(n)).unwrap());
+    let plus = plus.into_iter().find(|signer| signer.verifier().to_string().matches('+').count() > 2).unwrap();
     [
         ("own", signed.to_string(), true),
         ("own, and another's", by_both, true),
@@ -141,6 +147,8 @@ pub(super) fn keyed(bundle: &dyn Fn(&str) -> Vec<u8>) -> Vec<(String, Vec<u8>, N
         ("wrong", format!("{text}\n{}", line(&wrong)), false),
         ("right and wrong", format!("{text}\n{}{}", line(bytes), line(&wrong)), false),
         ("wrong and right", format!("{text}\n{}{}", line(&wrong), line(bytes)), false),
+        ("right, and wrong by a namesake", format!("{text}\n{}{namesake}", line(bytes)), true),
+        ("wrong by a namesake", format!("{text}\n{namesake}"), false),
         ("short", format!("{text}\n{}", line(&bytes[..63])), false),
         ("long", format!("{text}\n{}", line(&[bytes, &[0]].concat())), false),
         ("of another text", format!("{text}more\n\n{}", line(bytes)), false),
@@ -154,7 +162,30 @@ pub(super) fn keyed(bundle: &dyn Fn(&str) -> Vec<u8>) -> Vec<(String, Vec<u8>, N
         elsewhere.verifier(),
         false,
     )])
+    .chain([(
+        "signatures: of a key with a plus in it".to_owned(),
+        bundle(&SignedNote::sign(text.as_str(), &plus).unwrap().to_string()),
+        plus.verifier(),
+        true,
+    )])
     .collect()
+}
+
+/// Bundles whose checkpoint is signed by what is told, and that is no key of a log: its id is another, or its kind.
+pub(super) fn no_keys(bundle: &dyn Fn(&str) -> Vec<u8>) -> Vec<(String, Vec<u8>, String)> {
+    let text = format!("{ORIGIN}\n1\n{}\n", root(bundle));
+    let signed = key(9).sign(text.as_bytes()).unwrap();
+    let told = |kind: u8, change: u8| {
+        let public = [&[kind], key(9).public_key().as_slice()].concat();
+        let mut id = Sha256::digest([ORIGIN.as_bytes(), b"\n", &public].concat())[..4].to_vec();
+        id[0] ^= change;
+        let note = format!("{text}\n{}", signature(ORIGIN, &[&id, signed.as_slice()].concat()));
+        (bundle(&note), format!("{ORIGIN}+{}+{}", hex::encode(&id), STANDARD.encode(&public)))
+    };
+    [("a log", 1, 0), ("another id", 1, 1), ("another kind", 2, 0)]
+        .map(|(name, kind, change)| (name, told(kind, change)))
+        .map(|(name, (bytes, vkey))| (format!("a vkey of {name}"), bytes, vkey))
+        .into()
 }
 
 #[test]

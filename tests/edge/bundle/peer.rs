@@ -6,12 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use causal_vault::{Anchor, Bundle, BundleContents, BundleReport, Filter, NoteSigner, Vault};
+use causal_vault::{Anchor, Bundle, BundleContents, BundleReport, Filter, NoteSigner, NoteVerifier, Vault};
 use serde_json::json;
 
 use super::damage::{damaged, forged};
 use super::file::File;
-use super::{at, export, forge, forms, full, head, key, limits, log_key, notes, scene, verify, writers};
+use super::{at, events, export, forge, forms, full, head, key, limits, log_key, notes, scene, verify, writers};
 use crate::suite::suite;
 
 /// A bundle, what the verifier is told about it, and what the crate says of it: what it holds, or that it is refused.
@@ -70,6 +70,7 @@ fn good() -> Vec<Question> {
         bundles.push((format!("behind {after} up to {up_to}"), range));
     }
     bundles.extend(forge::honest());
+    bundles.extend(events::honest());
     bundles.extend(writers::forms());
     bundles.into_iter().map(question).collect()
 }
@@ -82,6 +83,7 @@ fn near() -> Vec<Question> {
 fn bad() -> Vec<Question> {
     let mut bundles = forged();
     bundles.extend(forge::forged().into_iter().map(|(name, bytes, _)| (name, bytes)));
+    bundles.extend(events::forged().into_iter().map(|(name, bytes, _)| (name, bytes)));
     bundles.extend(writers::forged().into_iter().map(|(name, bytes, _)| (name, bytes)));
     for (form, good) in forms(&full()) {
         bundles.extend(damaged(&good).into_iter().map(|(name, bytes)| (format!("{form}: {name}"), bytes)));
@@ -123,6 +125,15 @@ fn judged() -> Vec<Question> {
         });
         let expected = expected.ok().map(|report| says(&report));
         all.push(Question { name, bytes, arguments: vec!["--key".to_owned(), key.to_string()], expected });
+    }
+    for (name, bytes, key) in notes::no_keys(&limits::with_note) {
+        let expected = key.parse::<NoteVerifier>().and_then(|key| {
+            let bundle = Bundle::open(&bytes[..])?;
+            Anchor::from_note(bundle.checkpoint().expect("each has one"), &key)?;
+            bundle.verify(&[])
+        });
+        let expected = expected.ok().map(|report| says(&report));
+        all.push(Question { name, bytes, arguments: vec!["--key".to_owned(), key], expected });
     }
     all
 }

@@ -46,6 +46,10 @@ fn ranges(vault: &Vault, size: u64) -> Vec<(String, Vec<u8>, Option<bool>)> {
                             body[at] -= 1;
                             body.drain(at + 1..at + 33);
                         });
+                        spoil(format!("{edge} none"), &|body| {
+                            body[at] = 0;
+                            body.drain(at + 1..at + 1 + 32 * count);
+                        });
                     }
                 }
             }
