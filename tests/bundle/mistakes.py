@@ -17,10 +17,10 @@ MEMORY = 2 << 30
 # Mistakes that change nothing that can be seen, by the beginning of their names, each with the reason.
 LARGE = "only a record of so many bytes would tell, and what may stand in one is limited elsewhere"
 FLOOR = "divided and rounded down, it is the same"
-CALLERS = "the key is the caller's own, and no part of a bundle"
 UNSHOWN = "a tree of that size is not shown"
 EMPTY = "an empty text has no origin, and no empty line is a signature"
 LONG = "a node too much leads to another root"
+BELOW = "what it is compared with is never below 0"
 SCHEME = "there is no form of payload for another scheme, and lengths are compared with those of the bytes"
 SHORT = "what is cut is refused by what is made of it, or as bytes that are left over at the end of the record"
 EQUIVALENT = {
@@ -48,26 +48,28 @@ EQUIVALENT = {
     "climb: last > 0 -> True": LONG,
     "climb: 0 -> -1": LONG,
     "climb: index and (not index & 1) -> not index & 1": "an index of 0 is below the last, which is above 0",
-    "Entry.__init__: 1 -> 0": "a Lamport time of 0 is behind every other",
+    "Entry.__init__: 1 -> 0 in need(1 <= self.seq": "a Lamport time of 0 is behind every other",
     "Entry.__init__: 1 <= self.lamport <= COUNTER -> self.lamport <= COUNTER": "a Lamport time of 0 is behind every other",
     "Entry.__init__: need(self.scheme <= 2": SCHEME,
     "Entry.__init__: self.scheme <= 2": SCHEME,
     "Entry.__init__: 2 -> 3": SCHEME,
     "Entry.__init__: self.len <= PAYLOAD ->": SCHEME,
+    "Entry.__init__: 1 -> 2 in last, self.embedding = ": BELOW,
+    "Writer.__init__: 1 -> 2 in self.keys, self.told = ": BELOW,
     "Standing: 0 -> -1": "positions begin at 1",
     "unbase64: True -> False": "what is left out is missing when it is encoded again",
     "read_checkpoint: len(part.encode()) <= NOTE and part.endswith('\\n') and (part > '\\n') -> len(part.encode()) <= NOTE and part.e": EMPTY,
     "read_checkpoint: part > '\\n' -> ": EMPTY,
     "read_checkpoint: '\\n' -> '\\nx'": EMPTY,
-    "Bundle.check_parents: 0 -> -1": "every other Lamport time is larger",
+    "Bundle.check_standing: (e.kind, e.stream, by_vault, e.seq) == (EPOCH, b'vault:writers', True, 1) -> (e.kind, e.stream, by_vault) ":
+        "the first of a log has the number 1, and the epochs of the others are known",
+    "Bundle.check_log: 0 -> -1 in least = ": "no Lamport time is below 1",
     "Bundle.check_parents: 1 <= at < position -> 1 <= at": "nobody expects a child that is not later",
-    "read_checkpoint: key[0] == 1": CALLERS,
-    "read_checkpoint: need(key[0] == 1": CALLERS,
-    "read_checkpoint: len(size) <= 20": UNSHOWN,
-    "read_checkpoint: int(size) < 2 ** 64": UNSHOWN,
-    "read_checkpoint: 2 ** 64 -> ": UNSHOWN,
+    "read_checkpoint: len(size) <= 20 -> len(size) < 20": UNSHOWN,
+    "read_checkpoint: 20 -> ": UNSHOWN,
     "read_checkpoint: len(unbase64(root)) == 32 -> True": "it is compared with a root",
     "read_checkpoint: need(len(unbase64(root)) == 32": "it is compared with a root",
+    "Bundle.end: 1 -> 2 in need(not self.file.read": "it is asked whether there is a byte, and not how many there are",
     "Bundle.end: r.end() -> pass": "the end has no room for more",
     "Bundle.end: need(self.last == self.up_to": "the tree is another then",
     "Bundle.end: self.last == self.up_to -> True": "the tree is another then",
@@ -82,9 +84,6 @@ EQUIVALENT = {
         "at another position nothing is compared",
     "ed25519: -a[3] -> a[3]": "it is multiplied by itself and by that of zero, which is 0",
 }
-
-# Where not every mistake is found yet: these are told, and no failure.
-OPEN = {"Writer.__init__", "read_checkpoint", "Bundle.check_parents", "Bundle.check_standing", "Bundle.check_log", "Bundle.end"}
 
 SWAPS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -171,6 +170,9 @@ class Mistake:
         # A compound statement is told by its head.
         before, after = (ast.unparse(ast.fix_missing_locations(node)).split("\n")[0] for node in (old, new))
         self.name = "%s: %s -> %s" % (scope, before, after)
+        # There are many equal numbers.
+        if isinstance(old, ast.Constant):
+            self.name += " in " + ast.unparse(statement).split("\n")[0]
 
     def plant(self):
         parent, field, index = self.place
@@ -332,8 +334,7 @@ def main(questions, count, seed):
     unused = [name for name, some in equal.items() if not some]
     for name in unused:
         print("  there is no such mistake: " + name)
-    failed = [mistake for mistake in missed if mistake.scope not in OPEN]
-    return 1 if failed or unused else 0
+    return 1 if missed or unused else 0
 
 if __name__ == "__main__":
     sys.exit(main(*sys.argv[1:]))
