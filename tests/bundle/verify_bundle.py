@@ -441,7 +441,7 @@ class Bundle:
             about.rotations += 1
         elif e.kind == REVOCATION:
             need(e.len == 0 and len(places) <= 1 and (by_vault or by_self), "a revocation that does not count")
-            # Behind the first revocation it has no entry that another one could be held against.
+            # Behind the first one the writer's last entry stays the same, so that each is held against it alone.
             about.revoked = True
             need(about.last <= next(iter(places), 0), "an entry behind the last good one")
         else:

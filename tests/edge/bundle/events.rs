@@ -244,11 +244,9 @@ fn lookalikes() -> Vec<(&'static str, String)> {
 pub(super) fn honest() -> Vec<(String, Vec<u8>)> {
     let begun = [epoch(VAULT, "vault:writers", "vault.epoch", 5), Said { epoch: 5, ..note(ALICE) }];
     let revoked = [note(BOB), revocation(BOB, BOB, &[1]), revocation(BOB, BOB, &[1])];
-    let later = [note(CAROL), note(ALICE), revocation(VAULT, CAROL, &[1]), revocation(VAULT, CAROL, &[2])];
     let mut all = vec![
         ("an epoch", everything(&begun)),
         ("who revokes itself twice", everything(&revoked)),
-        ("a revocation that names a later one", everything(&later)),
         ("a note about somebody", everything(&[said(CAROL, about(ALICE), "note"), note(ALICE)])),
         ("a rotation", rotating(true, true)),
         ("one rotation", once(|_| ())),
