@@ -67,7 +67,8 @@ struct Said {
     kind: &'static str,
     payload: Vec<u8>,
     epoch: u32,
-    parents: Vec<u64>,
+    /// Their positions.
+    parents: Vec<usize>,
     is_signed: bool,
 }
 
@@ -79,7 +80,7 @@ fn note(by: By) -> Said {
     said(by, "demo", "note")
 }
 
-fn revocation(by: By, of: By, good: &[u64]) -> Said {
+fn revocation(by: By, of: By, good: &[usize]) -> Said {
     Said { parents: good.into(), ..said(by, about(of), "vault.revocation") }
 }
 
@@ -99,12 +100,12 @@ fn play(history: &[Said], told: &[Vec<u8>]) -> (Vec<Made>, Vec<u8>) {
         let (id, stream) = (event.by.id(), event.stream.as_str());
         let mut entry = begin_log(id, stream, event.epoch, event.kind, &event.payload);
         let (seq, prev, lamport) = logs.remove(&(id, stream, event.epoch)).unwrap_or((0, entry.prev, 0));
-        let mut parents: Vec<_> = event.parents.iter().map(|at| (hash(&made[*at as usize - 1]), *at)).collect();
+        let mut parents: Vec<_> = event.parents.iter().map(|at| (hash(&made[*at - 1]), *at as u64)).collect();
         parents.sort_unstable();
-        let behind = event.parents.iter().map(|at| times[*at as usize - 1]).chain([lamport]).max().unwrap();
+        let behind = event.parents.iter().map(|at| times[*at - 1]).chain([lamport]).max().unwrap();
         (entry.seq, entry.prev, entry.lamport) = (seq + 1, prev, behind + 1);
         entry.parents = parents.iter().map(|(hash, _)| *hash).collect();
-        event.parents.iter().for_each(|at| made[*at as usize - 1].children += 1);
+        event.parents.iter().for_each(|at| made[*at - 1].children += 1);
         let bytes = entry.encode().unwrap();
         logs.insert((id, stream, event.epoch), (entry.seq, EntryHash::of(&bytes), entry.lamport));
         times.push(entry.lamport);
