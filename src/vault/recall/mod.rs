@@ -91,7 +91,10 @@ impl Vault {
     pub(super) fn ensure_recall(&self) -> Result<()> {
         if self.recall_tables().get().is_none() {
             TABLES.iter().try_for_each(|table| schema::ensure_table(self.db(), table))?;
-            self.recall_tables().get_or_init(|| ());
+            // What the caller's own transaction may still take back is not remembered.
+            if self.db().is_idle() {
+                self.recall_tables().get_or_init(|| ());
+            }
         }
         Ok(())
     }

@@ -1,13 +1,16 @@
 //! Intents and recall over a vault, held against intent stores that were given the same events by hand.
 
 mod as_of;
+mod filters;
 mod histories;
 mod hostile;
+mod hybrid;
 mod inline;
 mod intents;
 mod killed;
 mod rebuilding;
 mod similar;
+mod taken_back;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +22,8 @@ use crate::suite::stream::Stream;
 
 /// A stream of embeddings of which consolidations make something.
 const STREAM: Stream = Stream { events: 400, intents: 8, dimension: 16, ..Stream::PLAIN };
+/// One whose events come to belong to other intents than they did at first.
+const MOVING: Stream = Stream { noise: 1.2, ..STREAM };
 
 /// What the events of a vault come to, found without it.
 #[derive(Default)]
