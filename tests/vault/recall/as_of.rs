@@ -3,7 +3,7 @@
 use causal_vault::{Event, Filter, IntentId, Position, Query, Similar, Vault};
 
 use super::super::alice;
-use super::{STREAM, thought};
+use super::{MOVING, thought};
 use crate::suite::suite;
 
 /// What a query comes to, without what only the file knows.
@@ -28,7 +28,7 @@ fn recall_as_of_a_position_is_that_of_a_vault_that_ended_there() {
     let folder = tempfile::tempdir().unwrap();
     let vault = Vault::open(folder.path().join("agents.vault")).unwrap();
     let suite = suite("recall as of a position", 8, 100);
-    let (events, _) = STREAM.events();
+    let (events, _) = MOVING.events();
     let mut then: Vec<(Position, Vault)> = Vec::new();
     for (n, values) in events.iter().enumerate() {
         let writer = vault.named_writer(["alice", "bob", "carol"][n % 3]).unwrap();
@@ -72,27 +72,33 @@ fn recall_as_of_a_position_is_that_of_a_vault_that_ended_there() {
 fn an_intent_as_of_a_position_has_the_events_that_it_had_there() {
     let folder = tempfile::tempdir().unwrap();
     let vault = Vault::open(folder.path().join("agents.vault")).unwrap();
-    let (events, _) = STREAM.events();
+    let (events, _) = MOVING.events();
     let alice = alice(&vault);
+    let mut moments: Vec<(Position, super::Oracle)> = Vec::new();
     for (n, values) in events.iter().enumerate() {
         alice.commit(thought(n, values)).unwrap();
-        if n % 130 == 100 {
-            let position: Position = vault.tree_head().unwrap().into();
-            let then = super::Oracle::of(&vault);
-            for (more, values) in events.iter().enumerate().skip(n + 1).take(80) {
-                alice.commit(thought(more, values)).unwrap();
-            }
-            let labels = vault.intent_labels(&Filter::all().up_to(position)).unwrap();
-            let seen = |(_, _, cell): &(String, IntentId, causal_vault::CellId)| {
-                then.stores["plane"].intent_of(*cell).unwrap()
-            };
-            let expected: Vec<_> = then.labels.iter().map(|(position, label)| (*position, seen(label))).collect();
-            assert_eq!(labels, expected);
-            for intent in then.stores["plane"].intents() {
-                let filter = Filter::all().with_intent(intent.id).up_to(position);
-                let members = vault.events(filter).unwrap().count();
-                assert_eq!(members as u64, intent.events, "intent {} as of {position}", intent.id);
-            }
+        if n % 60 == 50 {
+            moments.push((vault.tree_head().unwrap().into(), super::Oracle::of(&vault)));
         }
     }
+    vault.consolidate_intents("plane").unwrap();
+    let mut retired = 0;
+    for (position, then) in moments {
+        let store = &then.stores["plane"];
+        let expected: Vec<_> =
+            then.labels.iter().map(|(position, (_, _, cell))| (*position, store.intent_of(*cell).unwrap())).collect();
+        assert_eq!(vault.intent_labels(&Filter::all().up_to(position)).unwrap(), expected);
+        let near = Query::embedding("plane", &events[0]).filter(Filter::all().up_to(position));
+        let mut near = vault.similar(&near, 1000).unwrap();
+        near.sort_by_key(|found| found.event.header.position);
+        let near: Vec<_> = near.iter().map(|found| (found.event.header.position, found.intent.unwrap())).collect();
+        assert_eq!(near, expected);
+        for intent in store.intents() {
+            let filter = Filter::all().with_intent(intent.id).up_to(position);
+            let members = vault.events(filter).unwrap().count();
+            assert_eq!(members as u64, intent.events, "intent {} as of {position}", intent.id);
+            retired += usize::from(vault.resolve_intent(&intent.id).unwrap() != Some(intent.id));
+        }
+    }
+    assert!(retired > 9, "{retired}");
 }

@@ -1,6 +1,6 @@
 //! Tables that somebody has edited: an error or an answer, never a panic, and `rebuild` mends it.
 
-use causal_vault::{Filter, IntentId, Query, Vault};
+use causal_vault::{Filter, IntentFact, IntentId, Position, Query, Vault};
 use rusqlite::Connection;
 
 use super::super::{alice, on_disk};
@@ -60,4 +60,46 @@ fn edited_tables_give_errors_or_answers_and_are_found_anew() {
             check(&vault);
         }
     }
+}
+
+#[test]
+fn an_embedding_that_is_none_any_more_is_passed_over() {
+    let (folder, vault) = on_disk();
+    let (events, _) = STREAM.events();
+    let batch = events.iter().take(40).enumerate().map(|(n, values)| thought(n, values));
+    alice(&vault).commit_batch(batch).unwrap();
+    let edit = Connection::open(folder.path().join("agents.vault")).unwrap();
+    for (position, vector) in
+        [(3, "x'0000c07f'"), (4, "zeroblob(64)"), (5, "x'0000803f'"), (6, "x''"), (7, "x'01'"), (40, "x''")]
+    {
+        let edited = format!("UPDATE vault_embedding SET vector = {vector} WHERE id = (1 << 40) + {position}");
+        assert_eq!(edit.execute(&edited, []), Ok(1));
+    }
+    // A model that is nobody's.
+    edit.execute_batch("UPDATE vault_embedding SET model = 9 WHERE id = (1 << 40) + 8").unwrap();
+    let end = Position::new(40);
+    assert_eq!(vault.assign_up_to(end).unwrap(), end);
+    let near = vault.similar(&Query::embedding("plane", &events[0]), 100).unwrap();
+    let mut near: Vec<u64> = near.iter().map(|found| found.event.header.position.number()).collect();
+    near.sort_unstable();
+    let expected: Vec<u64> = (1..40).filter(|position| !(3..=8).contains(position)).collect();
+    assert_eq!(near, expected);
+    let labels = vault.intent_labels(&Filter::all()).unwrap();
+    assert_eq!(labels.iter().map(|(position, _)| position.number()).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_fact_that_is_not_what_its_name_says_is_not_told() {
+    let vault = super::super::vault();
+    for (n, values) in STREAM.events().0.iter().take(200).enumerate() {
+        alice(&vault).commit(thought(n, values)).unwrap();
+    }
+    vault.consolidate_intents("plane").unwrap();
+    assert!(!vault.intent_facts("plane").unwrap().is_empty());
+    vault
+        .backend()
+        .exec("UPDATE vault_intent_fact SET fact = 'intent.split' WHERE fact <> 'intent.split'", &[])
+        .unwrap();
+    let told = vault.intent_facts("plane").unwrap();
+    assert!(told.iter().all(|(_, fact)| matches!(fact, IntentFact::Split { into, .. } if into.len() > 1)), "{told:?}");
 }

@@ -110,13 +110,23 @@ fn other_options_assign_everything_anew() {
     for (n, values) in STREAM.events().0.iter().take(120).enumerate() {
         alice.commit(thought(n, values)).unwrap();
     }
-    let fine: usize = Oracle::of(&vault).stores["plane"].intents().len();
+    let acme = vault.for_tenant("acme").unwrap();
+    super::super::alice(&acme).commit(thought(0, &[1.0; 16])).unwrap();
+    let before = Oracle::of(&vault);
+    let fine: usize = before.stores["plane"].intents().len();
     vault.choose_intents(IntentOptions::new("plane", 16).separation(2.0).threshold(-1.0)).unwrap();
     assert_eq!(vault.assigned_up_to().unwrap(), Position::START);
     vault.assign_up_to(vault.tree_head().unwrap().into()).unwrap();
     let labels: std::collections::BTreeSet<_> =
         vault.events(Filter::all()).unwrap().map(|event| event.unwrap().header.intent).collect();
     assert!(labels.len() < fine, "{} labels, and {fine} intents before", labels.len());
+    // Ids of then stand for nothing now.
+    let gone: Vec<_> =
+        before.labels.into_values().map(|(_, id, _)| id).filter(|id| !labels.contains(&Some(*id))).collect();
+    assert!(!gone.is_empty());
+    assert!(gone.iter().all(|id| vault.resolve_intent(id) == Ok(None)));
+    // Another tenant's are as they were.
+    check(&acme);
     // The same again changes nothing.
     vault.choose_intents(IntentOptions::new("plane", 16).separation(2.0).threshold(-1.0)).unwrap();
     assert_eq!(vault.assigned_up_to().unwrap(), vault.tree_head().unwrap().into());
@@ -183,4 +193,29 @@ fn a_handle_takes_notice_of_options_that_another_one_chose() {
         let event = IntentEvent::from(values.as_slice()).reference(header.hash.into()).writer(header.writer);
         assert_eq!(header.intent, Some(store.assign_event(event).unwrap().intent), "at {}", header.position);
     }
+}
+
+#[test]
+fn one_commit_lets_no_more_pass_than_its_share_consolidations_included() {
+    let vault = vault();
+    let alice = alice(&vault);
+    alice.commit(thought(0, &[1.0, 0.0])).unwrap();
+    (0..60).for_each(|_| vault.consolidate_intents("plane").unwrap());
+    vault.rebuild(&[]).unwrap();
+    alice.commit(thought(1, &[1.0, 0.0])).unwrap();
+    assert_eq!(vault.assigned_up_to().unwrap(), Position::new(33));
+}
+
+#[test]
+fn what_else_stands_in_the_stream_of_the_intents_consolidates_nothing() {
+    let vault = vault();
+    let (events, _) = STREAM.events();
+    for (n, values) in events.iter().take(200).enumerate() {
+        alice(&vault).commit(thought(n, values)).unwrap();
+        if n % 50 == 49 {
+            let writer = vault.named_writer(["alice", "causal-vault"][n % 2]).unwrap();
+            writer.commit(Event::raw("note", "plane").stream("vault:intents")).unwrap();
+        }
+    }
+    check(&vault);
 }

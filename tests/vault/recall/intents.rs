@@ -1,6 +1,8 @@
-//! The intents of a tenant as a list, and hybrid recall.
+//! The intents of a tenant as a list.
 
-use causal_vault::{ErrorKind, Event, Filter, Position, Query, TextRule, Vault};
+use std::collections::BTreeMap;
+
+use causal_vault::{ErrorKind, Event, Filter, IntentOptions, Position, Query, TextRule, UnitVector, Vault};
 
 use super::super::{alice, on_disk, vault};
 use super::{Oracle, STREAM, thought};
@@ -35,19 +37,103 @@ fn intents_are_those_of_the_events_now_and_as_of_any_position() {
 }
 
 #[test]
-fn a_label_is_made_of_the_words_that_other_intents_lack() {
+fn terms_are_the_words_that_other_intents_lack_and_numbers_are_none() {
     let vault = vault();
-    let alice = alice(&vault);
     for n in 0..20 {
         let (words, at) =
-            [("please restart the billing service", [1.0, 0.0]), ("please book a table for lunch", [0.0, 1.0])][n % 2];
-        alice.commit(Event::new("ask", words).unwrap().stream("chat").embedding("plane", &at)).unwrap();
+            [("please restart the billing service 4711", [1.0, 0.0]), ("please book the table", [0.0, 1.0])][n % 2];
+        alice(&vault).commit(Event::new("ask", words).unwrap().stream("chat").embedding("plane", &at)).unwrap();
     }
     let intents = vault.intents(&Filter::all()).unwrap();
-    assert_eq!(intents.len(), 2);
-    for (intent, own) in intents.iter().zip([["billing", "service"], ["lunch", "table"]]) {
-        assert!(own.iter().all(|word| intent.terms.contains(&(*word).to_owned())), "{:?}", intent.terms);
-        assert_ne!(intent.terms[0], "please");
+    let terms: Vec<_> = intents.iter().map(|intent| intent.terms.join(" ")).collect();
+    assert_eq!(terms, ["billing restart service", "book table please the"]);
+    assert_eq!(intents[1].label(), "book table please");
+}
+
+#[test]
+fn terms_are_weighed_against_how_often_they_stand_anywhere_and_are_eight_at_most() {
+    let vault = vault();
+    let ask = |words: &str, at: [f32; 2]| {
+        alice(&vault).commit(Event::new("ask", words).unwrap().stream("chat").embedding("plane", &at)).unwrap();
+    };
+    ask("all a b c d e f g h i", [1.0, 0.0]);
+    for words in ["all half one", "all half", "all half", "all"] {
+        ask(words, [0.0, 1.0]);
+    }
+    let intents = vault.intents(&Filter::all()).unwrap();
+    // 8 of 18 words: 8/18 of all are expected; (3 - 1.33) / 1.15 = 1.44, (4 - 2.22) / 1.49 = 1.19, 0.56 / 0.67 = 0.83.
+    assert_eq!(intents[0].terms, ["half", "all", "one"]);
+    assert_eq!(intents[1].terms, ["a", "b", "c", "d", "e", "f", "g", "h"]);
+}
+
+#[test]
+fn terms_are_of_the_texts_that_were_chosen_to_be_searched() {
+    let vault = vault();
+    for at in [[1.0, 0.0], [0.0, 1.0]] {
+        let page = BTreeMap::from([("title", "billing"), ("body", "private")]);
+        alice(&vault).commit(Event::new("page", &page).unwrap().stream("chat").embedding("plane", &at)).unwrap();
+    }
+    assert_eq!(vault.intents(&Filter::all()).unwrap()[0].terms, ["billing", "private"]);
+    vault.index_text(TextRule::kind("page").field("title")).unwrap();
+    assert_eq!(vault.intents(&Filter::all()).unwrap()[0].terms, ["billing"]);
+}
+
+#[test]
+fn exemplars_are_the_nearest_to_the_mean_of_events_that_are_evenly_spread() {
+    let vault = vault();
+    vault.choose_intents(IntentOptions::new("plane", 2).separation(2.0).threshold(-1.0)).unwrap();
+    // Of 100 events that turn further and further 64 are looked at: 0, 1, 3, 4, 6 .. 98.
+    let events: Vec<Vec<f32>> = (0..100_u16).map(|n| vec![1.0, f32::from(n) / 1000.0]).collect();
+    alice(&vault).commit_batch(events.iter().enumerate().map(|(n, values)| thought(n, values))).unwrap();
+    let intents = vault.intents(&Filter::all()).unwrap();
+    assert_eq!((intents.len(), intents[0].events), (1, 100));
+    let sample: Vec<usize> = (0..64).map(|n| n * 100 / 64).collect();
+    let unit = |n: usize| UnitVector::new(&events[n]).unwrap();
+    let sum = |at: usize| sample.iter().map(|n| unit(*n).values()[at]).sum::<f32>();
+    let mean = UnitVector::new(&[sum(0), sum(1)]).unwrap();
+    let mut near: Vec<(usize, f32)> = sample.iter().map(|n| (*n, mean.similarity(&unit(*n)).unwrap())).collect();
+    near.sort_by(|(_, left), (_, right)| right.total_cmp(left));
+    let expected: Vec<u64> = near.iter().take(3).map(|(n, _)| *n as u64 + 1).collect();
+    let found: Vec<u64> = intents[0].exemplars.iter().map(|event| event.header.position.number()).collect();
+    assert_eq!(found, expected);
+    assert!(found.iter().all(|position| (45..55).contains(position)), "{found:?}");
+}
+
+#[test]
+fn growth_counts_the_events_in_sixteen_parts_of_what_was_asked_about() {
+    let vault = vault();
+    for n in 0..40 {
+        alice(&vault).commit(thought(n, &[1.0, 0.0])).unwrap();
+        if n % 2 == 0 && n < 16 {
+            alice(&vault).commit(Event::raw("note", "hi").stream("mind")).unwrap();
+        }
+    }
+    // Two of three positions up to 24, and all from there on.
+    let growth = |filter: Filter| vault.intents(&filter).unwrap()[0].growth.clone();
+    let up_to = |position| Filter::all().up_to(Position::new(position));
+    assert_eq!(growth(up_to(48)), [2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3]);
+    assert_eq!(growth(up_to(16)), [1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1]);
+    assert_eq!(growth(up_to(48).after(Position::new(16))), [1, 1, 2, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]);
+    assert_eq!(growth(up_to(4)), [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+}
+
+#[test]
+fn intents_of_two_models_are_told_by_their_models() {
+    let vault = vault();
+    let (events, _) = STREAM.events();
+    for (n, values) in events.iter().enumerate() {
+        // Of the second model there is less to tell apart.
+        alice(&vault).commit(thought(n, values)).unwrap();
+        let event = Event::raw("thought", "again").stream("mind").embedding("line", &values[..3]);
+        alice(&vault).commit(event).unwrap();
+    }
+    let stores = Oracle::of(&vault).stores;
+    let told = vault.intents(&Filter::all()).unwrap();
+    for model in ["line", "plane"] {
+        let told = told.iter().filter(|intent| &*intent.model == model);
+        let told: BTreeMap<_, _> = told.map(|intent| (intent.id, intent.events)).collect();
+        let expected = stores[model].intents().into_iter().map(|intent| (intent.id, intent.events)).collect();
+        assert_eq!(told, expected, "{model}");
     }
 }
 
@@ -92,39 +178,4 @@ fn a_vault_where_nothing_was_ever_embedded_has_no_intents() {
         assert_eq!(vault.calibration("plane").unwrap(), None);
         assert_eq!(vault.classify("plane", &[1.0]).unwrap(), None);
     }
-}
-
-#[test]
-fn hybrid_recall_fuses_the_ranks_of_both_answers() {
-    let vault = vault();
-    vault.index_text(TextRule::kind("note")).unwrap();
-    let alice = alice(&vault);
-    for n in 0..60_u16 {
-        let text = format!("note {n} {}", if n % 7 == 0 { "billing" } else { "lunch" });
-        let values = [1.0, f32::from(n % 11)];
-        alice.commit(Event::new("note", &text).unwrap().stream("chat").embedding("plane", &values)).unwrap();
-    }
-    let query = Query::embedding("plane", &[1.0, 2.0]).words("billing note");
-    for end in [60, 30, 8] {
-        let filter = Filter::all().up_to(Position::new(end));
-        let query = query.clone().filter(filter.clone());
-        let mut scores = std::collections::BTreeMap::new();
-        let near = vault.similar(&query, 100).unwrap();
-        let fits = vault.search("billing note", &filter, 100).unwrap();
-        for (rank, position) in near.iter().map(|near| near.event.header.position).enumerate() {
-            *scores.entry(position).or_insert(0.0) += 1.0 / (61.0 + rank as f64);
-        }
-        for (rank, position) in fits.iter().map(|fits| fits.event.header.position).enumerate() {
-            *scores.entry(position).or_insert(0.0) += 1.0 / (61.0 + rank as f64);
-        }
-        let mut expected: Vec<(Position, f64)> = scores.into_iter().collect();
-        expected.sort_by(|(_, left), (_, right)| right.total_cmp(left));
-        let found = vault.hybrid(&query, 20).unwrap();
-        let told: Vec<_> = found.iter().map(|found| (found.event.header.position, found.score)).collect();
-        assert_eq!(told, expected[..told.len()]);
-        assert_eq!(told.len(), expected.len().min(20));
-        assert!(found.iter().all(|found| found.intent.is_some()));
-    }
-    let error = vault.hybrid(&Query::embedding("plane", &[1.0, 2.0]), 1).unwrap_err();
-    assert!(error.to_string().contains(".words"), "{error}");
 }

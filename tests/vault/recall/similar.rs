@@ -1,6 +1,6 @@
 //! What is near, against a plain search.
 
-use causal_vault::{ErrorKind, Event, Filter, HashingEncoder, Query, UnitVector, Vault};
+use causal_vault::{Encoder, ErrorKind, Event, Filter, HashingEncoder, Query, UnitVector, Vault};
 
 use super::super::{alice, on_disk, vault};
 use super::{STREAM, thought};
@@ -50,6 +50,8 @@ fn an_event_is_not_found_near_itself_and_one_without_an_embedding_is_near_nothin
     let positions: Vec<_> = found.iter().map(|found| found.event.header.position).collect();
     assert_eq!(positions, [receipts[0].position, receipts[2].position]);
     assert_eq!(vault.similar(&Query::event(&receipts[1]), 9).unwrap().len(), 3);
+    let others = Query::event(&receipts[1]).filter(Filter::all().after(receipts[1].position));
+    assert_eq!(vault.similar(&others, 1).unwrap().len(), 1, "it is not among what is wanted");
     let error = vault.similar(&Query::event(&bare), 2).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
@@ -62,6 +64,8 @@ fn models_never_mix_and_an_unknown_one_is_near_nothing() {
     alice.commit(Event::raw("note", "hi").stream("mind").embedding("sphere", &[1.0, 0.0])).unwrap();
     assert_eq!(vault.similar(&Query::embedding("plane", &[1.0, 0.0]), 9).unwrap().len(), 1);
     assert!(vault.similar(&Query::embedding("nobody's", &[1.0, 0.0]), 9).unwrap().is_empty());
+    let no_stream = Query::embedding("plane", &[1.0, 0.0]).filter(Filter::stream(""));
+    assert_eq!(vault.similar(&no_stream, 9).unwrap_err().kind(), ErrorKind::Invalid);
     let error = vault.similar(&Query::embedding("plane", &[1.0, 0.0, 0.0]), 9).unwrap_err();
     assert!(error.to_string().contains("3 dimensions and 2 are expected"), "{error}");
     for values in [&[f32::NAN, 1.0][..], &[0.0, 0.0], &[]] {
@@ -80,4 +84,30 @@ fn a_text_needs_an_encoder() {
     assert!(error.to_string().contains("say which"), "{error}");
     assert!(vault.similar(&Query::text("hello").model("hashing-v1-64"), 1).unwrap().is_empty());
     assert!(vault.similar(&Query::text("?!").model("hashing-v1-64"), 1).is_err());
+    let error = vault.similar(&Query::text("hello").model("nobody's"), 1).unwrap_err();
+    assert!(error.to_string().contains("VaultBuilder::encoder"), "{error}");
+}
+
+/// Whatever the text, its direction is this one.
+struct Fixed([f32; 2]);
+
+impl Encoder for Fixed {
+    fn model(&self) -> &str {
+        "plane"
+    }
+
+    fn dimension(&self) -> usize {
+        2
+    }
+
+    fn encode(&self, _: &str) -> causal_vault::Result<Vec<f32>> {
+        Ok(self.0.to_vec())
+    }
+}
+
+#[test]
+fn of_two_encoders_of_one_model_the_later_one_embeds_texts() {
+    let vault = Vault::builder().encoder(Fixed([1.0, 0.0])).encoder(Fixed([0.0, 1.0])).in_memory().unwrap();
+    alice(&vault).commit(thought(0, &[1.0, 0.0])).unwrap();
+    assert!(vault.similar(&Query::text("hello"), 1).unwrap()[0].similarity.abs() < 1e-6);
 }
