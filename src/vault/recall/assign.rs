@@ -215,9 +215,7 @@ impl Vault {
         if before.is_some_and(|before| before != options) {
             forget(&*tx, timeline)?;
         }
-        tx.commit()?;
-        self.recall().reset();
-        Ok(())
+        tx.commit()
     }
 
     /// The nearest intent to an embedding as the intents are now, and how sure that is; `None` where there are none. Nothing
