@@ -12,7 +12,7 @@ use criterion::Criterion;
 use shared::{Folder, Race, Report, payload, size};
 
 /// Commits of each thread in one turn.
-const EACH: usize = 64;
+const EACH: usize = 256;
 
 fn main() {
     let mut criterion = shared::criterion();

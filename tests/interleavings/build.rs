@@ -110,6 +110,10 @@ const QUEUE: &[Mistake] = &[
             "let next = state.waiting.pop_front();\nstate.waiting.extend(next.clone());\nself.members.extend(next);",
         )],
     ),
+    // The place of the leader is handed over again when its members are told.
+    ("again", &[("self.queue.filter(|_| !self.is_telling)", "self.queue")]),
+    // Who has told its members still counts as telling them.
+    ("uncounted", &[("queue.telling.fetch_sub(1, Relaxed);", "let _ = queue;")]),
     // A leader that panics leaves its members alone.
     ("abandoned", &[("self.members.drain(..).for_each(|member| member.take(Seat::Answered(None)));", "")]),
     // A leader looks at the queue without its lock being held until the members are taken in.

@@ -1,7 +1,7 @@
 //! Group commit: commits that are asked for while another is under way share the next transaction and its flush.
 //!
-//! The thread that comes first leads: it commits for all that wait, and then names one of those who came meanwhile to lead
-//! the next group. There is no thread of our own, and no timer.
+//! The thread that comes first leads: it commits for all that wait, then names one of those who came meanwhile to lead the
+//! next group, and tells its own members, whose next commits join that group. There is no thread of our own, and no timer.
 
 mod queue;
 
@@ -19,6 +19,9 @@ use crate::causal::TreeHead;
 use crate::causal::draft::{Author, Draft};
 use crate::words::limits::{BATCH_BYTES, BATCH_EVENTS};
 use crate::words::{ErrorKind, Result, StoreError, UnknownEvent};
+
+/// How often a leader gives way, at most, to the members of the group before that are being told and likely come back.
+const PATIENCE: u32 = 64;
 
 /// The commits of one tenant.
 #[derive(Default)]
@@ -66,7 +69,7 @@ impl Vault {
 
     /// Answers every member.
     fn commit_for_all(&self, lead: &mut Lead<'_, Commit, Told>) {
-        let (mut answers, mut room) = (Vec::new(), Room::default());
+        let (mut answers, mut room, mut patience) = (Vec::new(), Room::default(), PATIENCE);
         lead.get(0).map(|first| room.takes(first));
         lead.fill(|commit| room.takes(commit));
         let access = if lead.is_crowded() { Access::SharedWrite } else { Access::Write };
@@ -74,10 +77,13 @@ impl Vault {
         let stored = catch_unwind(AssertUnwindSafe(|| {
             self.store_events(access, Assign::Now, |tx| {
                 loop {
-                    // Looks once more for others when its members are stored.
+                    // Looks once more for others when its members are stored, and gives way to those who come back.
                     if answers.len() == lead.len() {
                         tx.store_pending()?;
-                        lead.fill(|commit| room.takes(commit));
+                        while lead.fill(|commit| room.takes(commit)) && answers.len() == lead.len() && patience > 0 {
+                            patience -= 1;
+                            thread::yield_now();
+                        }
                     }
                     let Some(commit) = lead.get(answers.len()) else { break };
                     answers.push(commit.append(tx)?);

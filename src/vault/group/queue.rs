@@ -1,5 +1,7 @@
 //! Who leads a group, who is in it, and who is told what: the protocol, without a word of what a group does.
 
+// A hint for which no order matters: the models of this file leave `core`'s as it is.
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -8,12 +10,14 @@ use parking_lot::{Condvar, Mutex};
 /// Where those wait who ask for something while another leads.
 pub(super) struct Queue<T, A> {
     state: Mutex<State<T, A>>,
+    /// How many leaders have handed over and still tell their members.
+    telling: AtomicUsize,
 }
 
 struct State<T, A> {
     is_led: bool,
-    /// Whether the last group had several members, and so the next one likely has.
-    is_crowded: bool,
+    /// How many members the last group had, and so the next one likely has.
+    last: usize,
     waiting: VecDeque<Arc<Member<T, A>>>,
 }
 
@@ -31,17 +35,22 @@ enum Seat<A> {
     Answered(Option<A>),
 }
 
-/// The one thread that acts, for the members it has. Dropped, it names the next.
+/// The one thread that acts, for the members it has. It hands over before it tells them, or when it is dropped.
 pub(super) struct Lead<'q, T, A> {
     /// Where members come from, and the next leader.
     queue: Option<&'q Queue<T, A>>,
     members: VecDeque<Arc<Member<T, A>>>,
-    is_crowded: bool,
+    /// How many members the group before had.
+    last: usize,
+    /// How many of them likely come again: they are being told while this group forms.
+    expected: usize,
+    is_telling: bool,
 }
 
 impl<T, A> Default for Queue<T, A> {
     fn default() -> Self {
-        Self { state: Mutex::new(State { is_led: false, is_crowded: false, waiting: VecDeque::new() }) }
+        let state = State { is_led: false, last: 0, waiting: VecDeque::new() };
+        Self { state: Mutex::new(state), telling: AtomicUsize::new(0) }
     }
 }
 
@@ -51,7 +60,7 @@ impl<T, A> Queue<T, A> {
     pub(super) fn ask(&self, asks: T, act: impl FnOnce(&mut Lead<'_, T, A>)) -> Option<A> {
         let member = Arc::new(Member { asks, seat: Mutex::new(Seat::Waiting), called: Condvar::new() });
         if !self.joins(&member) || member.is_called_to_lead() {
-            act(&mut Lead { queue: Some(self), members: VecDeque::from([Arc::clone(&member)]), is_crowded: false });
+            act(&mut Lead::new(Some(self), Arc::clone(&member)));
         }
         member.answer()
     }
@@ -77,21 +86,29 @@ impl<T, A> Queue<T, A> {
     }
 }
 
-impl<T, A> Lead<'_, T, A> {
-    /// Takes in who waits, in their order, as long as they fit.
-    pub(super) fn fill(&mut self, mut fits: impl FnMut(&T) -> bool) {
-        let Some(queue) = self.queue else { return };
+impl<'q, T, A> Lead<'q, T, A> {
+    fn new(queue: Option<&'q Queue<T, A>>, first: Arc<Member<T, A>>) -> Self {
+        Self { queue, members: VecDeque::from([first]), last: 0, expected: 0, is_telling: false }
+    }
+
+    /// Takes in who waits, in their order, as long as they fit. Says whether more are likely to come at once: the group
+    /// before was larger, and was being told while this one formed. Who is alone expects nobody.
+    pub(super) fn fill(&mut self, mut fits: impl FnMut(&T) -> bool) -> bool {
+        let Some(queue) = self.queue else { return false };
         let mut state = queue.state.lock();
         while state.waiting.front().is_some_and(|next| fits(&next.asks)) {
             self.members.extend(state.waiting.pop_front());
         }
-        let is_crowded = self.members.len() > 1;
-        self.is_crowded = is_crowded | std::mem::replace(&mut state.is_crowded, is_crowded);
+        self.last = state.last;
+        if queue.telling.load(Relaxed) > 0 {
+            self.expected = state.last;
+        }
+        self.members.len() < self.expected
     }
 
     /// Whether the group has several members, or is likely to get them.
     pub(super) fn is_crowded(&self) -> bool {
-        self.is_crowded
+        self.members.len() > 1 || self.last > 1
     }
 
     pub(super) fn len(&self) -> usize {
@@ -103,8 +120,9 @@ impl<T, A> Lead<'_, T, A> {
         self.members.get(index).map(|member| &member.asks)
     }
 
-    /// Tells members their answers, in their order.
+    /// Hands over, as nothing is left to do but to tell members their answers, in their order.
     pub(super) fn answer(&mut self, answers: impl IntoIterator<Item = A>) {
+        self.hand_over();
         let mut answers = answers.into_iter();
         while !self.members.is_empty()
             && let Some(answer) = answers.next()
@@ -116,19 +134,29 @@ impl<T, A> Lead<'_, T, A> {
 
     /// Parts with its first member, as a group of that one.
     pub(super) fn part(&mut self) -> Option<Self> {
-        let members = VecDeque::from([self.members.pop_front()?]);
-        Some(Self { queue: None, members, is_crowded: false })
+        Some(Self::new(None, self.members.pop_front()?))
+    }
+
+    /// Names the next leader, or leaves the place to whoever comes.
+    fn hand_over(&mut self) {
+        let Some(queue) = self.queue.filter(|_| !self.is_telling) else { return };
+        self.is_telling = true;
+        let mut state = queue.state.lock();
+        state.last = self.members.len();
+        queue.telling.fetch_add(1, Relaxed);
+        match state.waiting.pop_front() {
+            Some(next) => next.take(Seat::Leading),
+            None => state.is_led = false,
+        }
     }
 }
 
 impl<T, A> Drop for Lead<'_, T, A> {
     fn drop(&mut self) {
+        self.hand_over();
         self.members.drain(..).for_each(|member| member.take(Seat::Answered(None)));
-        let Some(queue) = self.queue else { return };
-        let mut state = queue.state.lock();
-        match state.waiting.pop_front() {
-            Some(next) => next.take(Seat::Leading),
-            None => state.is_led = false,
+        if let Some(queue) = self.queue {
+            queue.telling.fetch_sub(1, Relaxed);
         }
     }
 }
@@ -151,5 +179,58 @@ impl<T, A> Member<T, A> {
             Seat::Answered(answer) => answer,
             Seat::Waiting | Seat::Leading => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    /// Leads a group of two, and says what it expects; `told` runs when the first is told and the second is not.
+    fn lead_two(queue: &Queue<u8, u8>, told: impl Fn()) -> bool {
+        thread::scope(|scope| {
+            let mut expects = true;
+            queue.ask(0, |lead| {
+                scope.spawn(|| assert_eq!(queue.ask(1, |_| panic!("somebody leads")), Some(1)));
+                while queue.waiting() == 0 {
+                    thread::yield_now();
+                }
+                expects = lead.fill(|_| true);
+                lead.answer((0..2).inspect(|number| {
+                    if *number == 1 {
+                        told()
+                    }
+                }));
+            });
+            expects
+        })
+    }
+
+    fn lead_alone(queue: &Queue<u8, u8>) -> bool {
+        let mut expects = true;
+        let told = queue.ask(7, |lead| {
+            expects = lead.fill(|_| true);
+            lead.answer([7]);
+        });
+        assert_eq!(told, Some(7));
+        expects
+    }
+
+    #[test]
+    fn whoever_leads_while_a_larger_group_is_told_expects_more() {
+        let queue = Queue::default();
+        assert!(!lead_two(&queue, || assert!(lead_alone(&queue))));
+        assert_eq!((queue.is_led(), queue.waiting()), (false, 0));
+    }
+
+    #[test]
+    fn who_is_alone_expects_nobody() {
+        let queue = Queue::default();
+        assert!(!lead_alone(&queue));
+        assert!(!lead_alone(&queue));
+        assert!(!lead_two(&queue, || ()));
+        assert!(!lead_alone(&queue));
     }
 }

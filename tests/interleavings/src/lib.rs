@@ -24,5 +24,18 @@ pub mod doorbell {
 }
 
 pub mod queue {
-    variants!("queue", "models/queue.rs", sound, uncalled, doubled, hasty, late, kept, abandoned, torn);
+    variants!(
+        "queue",
+        "models/queue.rs",
+        sound,
+        uncalled,
+        doubled,
+        hasty,
+        late,
+        kept,
+        again,
+        uncounted,
+        abandoned,
+        torn
+    );
 }

@@ -62,6 +62,7 @@ impl Store {
         assert_eq!(stored, numbers, "a commit was lost, or stored twice");
         assert!(!self.queue.state.lock().is_led, "the place of the leader is not free");
         assert!(self.queue.state.lock().waiting.is_empty(), "somebody still waits");
+        assert_eq!(self.queue.telling.load(Relaxed), 0, "somebody still tells");
     }
 }
 
