@@ -39,7 +39,7 @@ type Answer = thread::Result<Result<Receipt>>;
 /// What a commit came to.
 type Told = thread::Result<Result<Stored>>;
 
-/// A commit's receipt and what its thread is to announce. The last of a group tells the head.
+/// A commit's receipt and what its thread is to announce.
 struct Stored {
     receipt: Receipt,
     header: Option<EventHeader>,
@@ -63,14 +63,16 @@ impl Vault {
         });
         // Outside of every lock, and on this member's own thread: what its signer has panicked with, and what it rings.
         let stored = told.unwrap_or_else(|panic| resume_unwind(panic))?;
-        self.bells().ring(stored.header.as_slice(), stored.head.and_then(Arc::into_inner));
+        self.bells().ring(stored.header.as_slice(), None);
+        // Given back once its event was announced: the last of the group tells the head.
+        self.bells().ring(&[], stored.head.and_then(Arc::into_inner));
         Ok(stored.receipt)
     }
 
     /// Answers every member.
     fn commit_for_all(&self, lead: &mut Lead<'_, Commit, Told>) {
         let (mut answers, mut room, mut patience) = (Vec::new(), Room::default(), PATIENCE);
-        lead.get(0).map(|first| room.takes(first));
+        lead.get(0).map(|first| room.add(first));
         lead.fill(|commit| room.takes(commit));
         let access = if lead.is_crowded() { Access::SharedWrite } else { Access::Write };
         // A signer is the caller's code.
@@ -126,11 +128,16 @@ struct Room {
 }
 
 impl Room {
+    /// Alone, a commit may be larger than what several may have together.
+    fn add(&mut self, commit: &Commit) {
+        self.events += 1;
+        self.bytes += commit.draft.bytes();
+    }
+
     fn takes(&mut self, commit: &Commit) -> bool {
-        let (events, bytes) = (self.events + 1, self.bytes + commit.draft.bytes());
-        let fits = events <= BATCH_EVENTS && bytes <= BATCH_BYTES;
+        let fits = self.events < BATCH_EVENTS && self.bytes + commit.draft.bytes() <= BATCH_BYTES;
         if fits {
-            *self = Self { events, bytes };
+            self.add(commit);
         }
         fits
     }
@@ -146,7 +153,7 @@ impl Commit {
     }
 }
 
-/// The last of those that announce an event tells the head as well.
+/// Each has its share of the head.
 fn tell(answers: Vec<Answer>, news: News) -> impl Iterator<Item = Told> {
     let mut headers = news.headers.into_iter().peekable();
     let head = news.head.map(Arc::new);
@@ -314,6 +321,22 @@ mod tests {
         assert!(first.is_new);
         assert!(matches!(receipts[3], Err(StoreError::IdempotencyConflict { differs: "kind", .. })));
         assert_eq!((vault.tree_head().unwrap().size, transactions), (3, 1));
+    }
+
+    /// Whoever came behind it was once told that the large one was too much for a batch.
+    #[test]
+    fn nobody_joins_a_commit_that_fills_a_batch_by_itself_or_is_refused_for_it() {
+        let (_folder, vault) = on_disk();
+        let alice = vault.named_writer("alice").unwrap();
+        let large = (0..17_u8).fold(note("large"), |event, n| event.attach(vec![n; 1 << 20]));
+        let small = (0..3).map(|_| (alice.clone(), note("small")));
+        // The first leads, so that the large one leads the next group.
+        let (_, rest, transactions) = together(
+            &vault,
+            [(alice.clone(), note("first"))].into_iter().chain([(alice.clone(), large)]).chain(small).collect(),
+        );
+        assert!(rest.iter().all(|receipt| receipt.as_ref().unwrap().is_ok()), "{rest:?}");
+        assert_eq!((vault.tree_head().unwrap().size, transactions), (6, 3));
     }
 
     #[test]
