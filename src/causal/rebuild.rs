@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::commit::commit;
 use super::entry::{EntryV1, Scheme};
 use super::event_id;
 use super::extension::Embedding;
@@ -51,7 +52,7 @@ pub(crate) fn rebuild(
     if !report.is_intact() {
         return Err(refused(tenant, &report.to_string()));
     }
-    tx.commit()?;
+    commit(tx, Vec::new)?;
     Ok(report)
 }
 

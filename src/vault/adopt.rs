@@ -1,6 +1,5 @@
 //! Taking in entries that were made elsewhere.
 
-use super::filter::Filter;
 use super::open::Vault;
 use crate::backend::Access;
 use crate::causal::adopt::Adopter;
@@ -10,8 +9,7 @@ impl Vault {
     /// Runs `body` in a transaction and commits what it has adopted, or nothing. Subscribers are told after the commit,
     /// unless a watcher tells them.
     pub(crate) fn adopt<T>(&self, body: impl FnOnce(&mut Adopter<'_>) -> Result<T>) -> Result<T> {
-        self.health().check()?;
-        let sql = self.db().begin(Access::Write)?;
+        let sql = self.begin_sound(Access::Write)?;
         self.catalogue().check(&*sql)?;
         let adopter = Adopter::open(&*sql, self.tenant(), self.settings().inline_bytes);
         let mut adopter = self.health().heed(adopter)?;
@@ -19,15 +17,9 @@ impl Vault {
         let (head, is_outermost) = (adopter.head(), sql.is_outermost());
         let start = self.health().heed(adopter.finish())?;
         // The same bundle again finds what is there, so that an unknown outcome is settled by another import.
-        self.bells().commit(&[], || self.health().commit(sql, Vec::new))?;
+        self.bells().commit(&[], || self.commit_own(sql))?;
         if head.size > start && is_outermost {
-            if self.bells().is_watched() && !self.bells().has_watcher() {
-                let adopted = Filter::all().after(super::Position::new(start)).up_to(head.into());
-                // A hint: what cannot be read is no error of what is committed.
-                for event in self.events(adopted).into_iter().flatten().flatten() {
-                    self.bells().ring(&[event.header], None);
-                }
-            }
+            self.committed_unheard(start, head.size).for_each(|header| self.bells().ring(&[header], None));
             self.bells().ring(&[], Some(head));
         }
         Ok(value)

@@ -147,7 +147,7 @@ impl Vault {
             kept.add(signature.clone())?;
         }
         self.store(&*tx, &checkpoint, &kept)?;
-        tx.commit()?;
+        self.commit_own(tx)?;
         Ok(kept)
     }
 
@@ -226,7 +226,7 @@ impl Vault {
             kept.add(signature.clone())?;
         }
         self.store(&*tx, &checkpoint, &kept)?;
-        tx.commit()?;
+        self.commit_own(tx)?;
         Ok(kept)
     }
 

@@ -173,7 +173,7 @@ impl Cursor {
     pub fn ack(&self, event: &StoredEvent) -> Result<()> {
         let tx = self.vault.db().begin(Access::Write)?;
         self.store(&*tx, event)?;
-        tx.commit()
+        self.vault.commit_own(tx)
     }
 
     /// Acknowledges within a transaction: together with what the consumer stores in it, or not at all.

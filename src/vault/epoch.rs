@@ -20,7 +20,7 @@ impl Vault {
     /// tenant that is made later begins with one.
     ///
     /// The reason, up to [`limits::EPOCH_REASON`](crate::limits::EPOCH_REASON) bytes, is for people. To call it again, or
-    /// without need, does no harm. The tenants are told one after the other: where it fails, call it again.
+    /// without need, does no harm. The tenants are told one after the other: where it fails, those before were told, and it is to be called again.
     ///
     /// ```
     /// use causal_vault::{Event, SigningKey, Vault};

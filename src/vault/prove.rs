@@ -107,7 +107,7 @@ impl Vault {
         let tx = self.db().begin(Access::Write)?;
         let Some(timeline) = timeline::find(&*tx, self.tenant(), timeline::MAIN)? else { return Ok(0) };
         let nodes = node::rebuild(&*tx, &timeline)?;
-        tx.commit()?;
+        self.commit_own(tx)?;
         Ok(nodes)
     }
 

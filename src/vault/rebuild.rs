@@ -38,6 +38,6 @@ impl Vault {
     pub fn rebuild(&self, anchors: &[Anchor]) -> Result<VerifyReport> {
         let outcome = rebuild::rebuild(self.db(), self.tenant(), anchors, |tx, timeline| recall::forget(tx, timeline));
         self.forget();
-        outcome
+        self.health().heed(outcome)
     }
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::event::Event;
-use super::header::EventHeader;
+use super::filter::Filter;
+use super::header::{EventHeader, Position};
 use super::open::Vault;
 use super::receipt::Receipt;
 use super::writer::Writer;
@@ -44,6 +45,8 @@ pub struct VaultTransaction<'t> {
 #[derive(Default)]
 struct Committed {
     headers: Vec<EventHeader>,
+    /// The first position that was taken and how many were.
+    new: Option<(u64, u64)>,
     appended: Vec<(Uuid, EntryHash)>,
     embedded: usize,
     payloads: usize,
@@ -107,8 +110,7 @@ impl Vault {
         assign: Assign,
         body: impl FnOnce(&VaultTransaction<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<(T, News), E> {
-        self.health().check()?;
-        let sql = self.db().begin(access)?;
+        let sql = self.begin_sound(access)?;
         self.catalogue().check(&*sql)?;
         let known = self.known().lock().take();
         let appender = Appender::open(&*sql, self.tenant(), self.settings().inline_bytes, known);
@@ -127,7 +129,8 @@ impl Vault {
         let head = if is_told { self.health().heed(appender.new_head())? } else { None };
         let timeline = appender.timeline();
         let known = self.health().heed(appender.finish())?.filter(|_| sql.is_outermost());
-        let Committed { mut headers, appended, embedded, .. } = committed.into_inner();
+        let Committed { mut headers, new, appended, embedded, .. } = committed.into_inner();
+        let new = new.filter(|_| sql.is_outermost());
         if assign == Assign::Now && embedded > 0 {
             self.health().heed(self.assign_inline(&*sql, timeline, embedded, &mut headers))?;
         }
@@ -141,7 +144,31 @@ impl Vault {
             *self.known().lock() = known;
             Ok(())
         })?;
-        Ok((value, News { headers, head }))
+        Ok((value, self.with_late(News { headers, head }, new)))
+    }
+}
+
+impl Vault {
+    /// With what was not noted, as nobody listened: somebody may have begun to before the commit.
+    fn with_late(&self, mut news: News, new: Option<(u64, u64)>) -> News {
+        let Some((first, count)) = new else { return news };
+        if (news.headers.len() as u64) < count {
+            let late = self.committed_unheard(first - 1, first + count - 1).collect::<Vec<_>>();
+            news.headers = if late.is_empty() { news.headers } else { late };
+        }
+        if news.head.is_none() && self.heads().subscribers() > 0 {
+            news.head = self.tree_head().ok();
+        }
+        news
+    }
+
+    /// The headers of what was committed here and nobody noted, behind one position and up to another: for those who listen
+    /// now, unless a watcher tells them. A hint: what cannot be read is no error of what is committed.
+    pub(super) fn committed_unheard(&self, after: u64, to: u64) -> impl Iterator<Item = EventHeader> + '_ {
+        let is_wanted = self.bells().is_watched() && !self.bells().has_watcher();
+        let committed = Filter::all().after(Position::new(after)).up_to(Position::new(to));
+        let events = is_wanted.then(|| self.events(committed)).into_iter().flatten();
+        events.flatten().flatten().map(|event| event.header)
     }
 }
 
@@ -261,6 +288,10 @@ impl VaultTransaction<'_> {
         committed.bytes = bytes;
         committed.embedded += usize::from(appended.is_new && draft.embedding.is_some());
         let receipt = Receipt::from(&appended);
+        if appended.is_new {
+            let (first, count) = committed.new.unwrap_or((receipt.position.number(), 0));
+            committed.new = Some((first, count + 1));
+        }
         if appended.is_new && self.vault.bells().is_watched() {
             committed.headers.push(EventHeader {
                 id: receipt.id,

@@ -12,7 +12,8 @@ use super::rule::ChainRule;
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// Why a call did not do what it was asked to. Nothing was stored by a call that returns one, except where
-/// [`ErrorKind::UnknownOutcome`](crate::ErrorKind::UnknownOutcome) says that this is not known.
+/// [`ErrorKind::UnknownOutcome`](crate::ErrorKind::UnknownOutcome) says that this is not known, or where a call that does
+/// several things says of itself that it ends with the first that fails.
 ///
 /// Every variant says what was found and what was expected; [`kind`](StoreError::kind) sorts them by what a caller can
 /// do about them, and stays stable when variants are added.
@@ -332,10 +333,11 @@ pub enum StoreError {
     Signer(String),
 
     /// The commit itself failed: the events may be stored or not. [`resolve`](crate::Vault::resolve) tells for each, and
-    /// committing the same events again under these ids is safe.
-    #[error("the commit failed, and its {} events may be stored or not; resolve them by id: {cause}", events.len())]
+    /// committing the same events again under these ids is safe. So is it to call again what appends no events, or imports
+    /// them.
+    #[error("the commit failed, and {}: {cause}", what_is_unknown(events))]
     UnknownOutcome {
-        /// All events of the transaction.
+        /// All events of the transaction that the caller appended.
         events: Vec<UnknownEvent>,
         /// Why the commit failed.
         #[source]
@@ -385,4 +387,11 @@ pub enum StoreError {
         /// Where the revocation stands.
         position: u64,
     },
+}
+
+fn what_is_unknown(events: &[UnknownEvent]) -> String {
+    match events.len() {
+        0 => "what it was to store may be stored or not; do it again".to_owned(),
+        count => format!("its {count} events may be stored or not; resolve them by id"),
+    }
 }

@@ -1,4 +1,6 @@
-use causal_vault::{ErrorKind, Event, EventId, Outcome, Receipt, StoreError, Vault};
+use std::time::Duration;
+
+use causal_vault::{ErrorKind, Event, EventId, Filter, Outcome, Receipt, SqliteBackend, StoreError, Vault};
 
 use super::faulty::{Fault, failure, faulty};
 use super::{alice, assert_intact, note, notes, size};
@@ -133,4 +135,55 @@ fn while_a_small_write_fails_nothing_is_settled() {
     assert_eq!(vault.resolve(id), Err(failure()));
     control.set(Fault::None);
     assert_eq!(vault.resolve(id), Ok(Outcome::NotCommitted));
+}
+
+/// It was once let through: it had found the vault sound before it waited for the lock.
+#[test]
+fn who_has_waited_for_a_commit_that_fails_appends_nothing() {
+    let (_folder, vault, control) = faulty();
+    let alice = alice(&vault);
+    std::thread::scope(|scope| {
+        let mut waits = None;
+        let failed = vault.transaction(|tx| {
+            tx.append(&alice, note("fails"))?;
+            waits = Some(scope.spawn(|| vault.transaction(|tx| tx.append(&alice, note("waits")))));
+            // Should it come later, it is refused at once.
+            std::thread::sleep(Duration::from_millis(50));
+            control.set(Fault::Before);
+            Ok::<_, StoreError>(())
+        });
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::UnknownOutcome);
+        let waited = waits.unwrap().join().unwrap();
+        assert_eq!(waited, Err(StoreError::Poisoned { cause: Box::new(failure()) }));
+    });
+}
+
+#[test]
+fn a_failed_commit_that_appends_no_event_poisons_the_vault_as_well() {
+    let (_folder, vault, control) = faulty();
+    let alice = alice(&vault);
+    notes(&alice, 1);
+    let mut cursor = vault.cursor("reader", Filter::all()).unwrap();
+    let event = cursor.poll(1, Duration::ZERO).unwrap().remove(0);
+    control.set(Fault::Before);
+    let error = cursor.ack(&event).unwrap_err();
+    assert_eq!((error.kind(), error.unknown_events()), (ErrorKind::UnknownOutcome, &[][..]));
+    assert!(error.to_string().contains("may be stored or not; do it again"), "{error}");
+    control.set(Fault::None);
+    assert_eq!(alice.commit(note("never")), Err(StoreError::Poisoned { cause: Box::new(failure()) }));
+    vault.reopen().unwrap();
+    cursor.ack(&event).unwrap();
+}
+
+#[test]
+fn nothing_is_settled_within_a_transaction_that_may_still_be_rolled_back() {
+    let conn = rusqlite::Connection::open_in_memory().unwrap();
+    let vault = Vault::builder().over(SqliteBackend::from_connection(conn)).unwrap();
+    let id = alice(&vault).commit(note("one")).unwrap().id;
+    vault.backend().exec("BEGIN", &[]).unwrap();
+    for error in [vault.resolve(id).unwrap_err(), vault.reopen().unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+    vault.backend().exec("COMMIT", &[]).unwrap();
+    assert!(committed(&vault, id).is_some());
 }

@@ -1,7 +1,7 @@
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
-use causal_vault::{ErrorKind, Event, EventHeader, Filter, StoreError, Vault};
+use causal_vault::{ErrorKind, Event, EventHeader, Filter, StoreError, TreeHead, Vault};
 use proptest::prelude::*;
 
 use super::history::{KINDS, STREAMS, plans, tell};
@@ -117,4 +117,25 @@ fn clones_share_subscribers_and_another_vault_on_the_same_file_does_not_ring_her
     notes(&alice(&vault), 1);
     assert_eq!(rung.try_iter().collect::<Vec<_>>(), [1, 3]);
     assert_intact(&other);
+}
+
+/// It was once not told: what is noted for subscribers was noted while there were none.
+#[test]
+fn whoever_subscribes_while_a_commit_is_under_way_is_told_of_it() {
+    let vault = Vault::in_memory().unwrap();
+    let alice = vault.named_writer("alice").unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (headers, heads) = (Arc::clone(&told), Arc::new(Mutex::new(Vec::new())));
+    let sizes = Arc::clone(&heads);
+    let guards = vault
+        .transaction(|tx| {
+            tx.append(&alice, Event::raw("note", "one").stream("demo"))?;
+            let header = vault.subscribe(Filter::all(), move |header| headers.lock().unwrap().push(header.seq))?;
+            let head = vault.heads().subscribe_guarded(move |head: &TreeHead| sizes.lock().unwrap().push(head.size));
+            tx.append(&alice, Event::raw("note", "two").stream("demo"))?;
+            Ok::<_, StoreError>((header, head))
+        })
+        .unwrap();
+    assert_eq!((&*told.lock().unwrap(), &*heads.lock().unwrap()), (&vec![1, 2], &vec![2]));
+    drop(guards);
 }

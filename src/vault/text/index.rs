@@ -44,7 +44,7 @@ fn step(vault: &Vault, timeline: u64, last: u64) -> Result<bool> {
     let from = table::reached(&*tx, timeline)?;
     // What stands behind it is left of an index that counts no more.
     if table::clear(&*tx, timeline, from, STEP)? > 0 {
-        tx.commit()?;
+        vault.commit_own(tx)?;
         return Ok(true);
     }
     let selection = Selection::of(&*tx, &rule::read(&*tx, vault.tenant())?)?;
@@ -67,7 +67,7 @@ fn step(vault: &Vault, timeline: u64, last: u64) -> Result<bool> {
         table::insert(&*tx, text, &words, totals)?;
     }
     table::advance(&*tx, timeline, id, &hash)?;
-    tx.commit()?;
+    vault.commit_own(tx)?;
     Ok(true)
 }
 

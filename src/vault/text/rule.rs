@@ -136,7 +136,7 @@ impl Vault {
             }
         }
         self.restart(&*tx)?;
-        tx.commit()
+        self.commit_own(tx)
     }
 
     /// Takes back the rule for this pattern; false if there is none. What other rules mean is still found.
@@ -162,7 +162,7 @@ impl Vault {
             return Ok(false);
         }
         self.restart(&*tx)?;
-        tx.commit()?;
+        self.commit_own(tx)?;
         Ok(true)
     }
 
