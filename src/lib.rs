@@ -105,10 +105,10 @@ pub use backend::{
 pub use causal::{
     Anchor, Break, CausalDigest, Checkpoint, CommitEvent, ConsistencyProof, Derived, Doorbell, Entry, EntryHash,
     EntryV1, Equivocation, EventRef, Extension, Extensions, Fingerprint, Generation, InclusionProof, KeyRotation,
-    LogPlace, LogReader, LogReport, LogVerdict, NoteSignature, NoteSigner, NoteVerifier, PayloadDigest, Realm, Scheme,
-    SignedEntry, SignedNote, Signer, SigningKey, Subscription, SubscriptionId, TailVerdict, TreeHead, Verifier,
-    VerifyReport, WriterLog, causal_hash, embedding_digest, tree_root, verify_consistency, verify_entry_signature,
-    verify_inclusion,
+    LogPlace, LogRange, LogReader, LogReport, LogVerdict, NoteSignature, NoteSigner, NoteVerifier, PayloadDigest,
+    Realm, Scheme, SignedEntry, SignedNote, Signer, SigningKey, Subscription, SubscriptionId, TailVerdict, TreeHead,
+    Verifier, VerifyReport, WriterLog, causal_hash, embedding_digest, tree_root, verify_consistency,
+    verify_entry_signature, verify_inclusion,
 };
 pub use edge::{
     Bundle, BundleContents, BundleImport, BundleReport, ImportReport, ImportedLog, import_agent_store,

@@ -53,5 +53,5 @@ pub use note_key::{NoteSigner, NoteVerifier};
 pub use proof::{ConsistencyProof, InclusionProof, verify_consistency, verify_inclusion};
 pub use reference::EventRef;
 pub use signer::{Signer, SigningKey, verify_entry_signature};
-pub use verify::{Anchor, Break, Derived, LogReport, LogVerdict, TailVerdict, Verifier, VerifyReport};
+pub use verify::{Anchor, Break, Derived, LogRange, LogReport, LogVerdict, TailVerdict, Verifier, VerifyReport};
 pub use writer_log::{Entry, LogReader, WriterLog};

@@ -48,9 +48,15 @@ impl World {
                     STREAMS[event.stream] == &*log.stream && self.model.writers[event.writer] == log.writer
                 });
                 let last = entries.clone().next_back().unwrap();
-                assert_eq!(log.entries, entries.count() as u64);
+                assert_eq!((log.first, log.entries), (1, entries.clone().count() as u64));
+                let anchored =
+                    entries.filter(|(at, _)| newest.is_some_and(|newest| (*at as u64) < newest)).count() as u64;
                 let is_signed = [1, 2].contains(&last.1.writer);
-                assert_eq!(log.signed, if is_signed { log.entries } else { 0 });
+                assert_eq!((log.anchored, log.signed), (anchored, if is_signed { log.entries } else { 0 }));
+                let beyond = if is_signed { LogVerdict::SignedUnanchored } else { LogVerdict::Unsigned };
+                let expected = [(1, anchored, LogVerdict::Anchored), (anchored + 1, log.entries, beyond)];
+                let ranges = log.ranges().into_iter().map(|range| (range.first, range.last, range.verdict));
+                assert!(ranges.eq(expected.into_iter().filter(|(first, last, _)| first <= last)), "{log:?}");
                 let expected = match (newest, is_signed) {
                     (Some(newest), _) if (last.0 as u64) < newest => LogVerdict::Anchored,
                     (_, true) => LogVerdict::SignedUnanchored,

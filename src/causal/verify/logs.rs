@@ -44,8 +44,9 @@ impl Logs {
 
     /// The verdicts, where an anchor covers the positions up to `anchored`.
     pub(super) fn report(mut self, rules: &mut Rules<'_>, anchored: u64) -> Result<Vec<LogReport>> {
-        let runs = self.order.iter().filter_map(|(log, _)| self.runs.remove(log).map(|run| (*log, run)));
-        runs.map(|(log, run)| Ok(report(rules.log(log)?, run, anchored))).collect()
+        let Self { runs, order } = &mut self;
+        let runs = order.iter().filter_map(|(log, first)| runs.remove(log).map(|run| (*log, *first, run)));
+        runs.map(|(log, first, run)| Ok(report(rules.log(log)?, first, run, anchored))).collect()
     }
 }
 
@@ -59,7 +60,7 @@ pub(super) fn first_break(log: &Log, run: &Run) -> Option<Break> {
     run.broken.as_deref().cloned().or_else(unsigned_end)
 }
 
-fn report(log: &Log, run: Run, anchored: u64) -> LogReport {
+fn report(log: &Log, first: u64, run: Run, anchored: u64) -> LogReport {
     let covered = run.head().is_none_or(|last| entry::position(last.id) <= anchored);
     let verdict = match first_break(log, &run) {
         Some(broken) => LogVerdict::Broken(broken),
@@ -72,8 +73,10 @@ fn report(log: &Log, run: Run, anchored: u64) -> LogReport {
         writer: log.identity.id(),
         writer_name: log.label.clone(),
         epoch: log.epoch,
+        first,
         entries: run.entries,
-        signed: run.signed,
+        anchored: if anchored > 0 { run.anchored.saturating_sub(first - 1) } else { 0 },
+        signed: run.signed.saturating_sub(first - 1),
         verdict,
     }
 }

@@ -32,7 +32,7 @@ mod verifier;
 
 use std::ops::ControlFlow;
 
-pub use report::{Anchor, Break, Derived, LogReport, LogVerdict, TailVerdict, VerifyReport};
+pub use report::{Anchor, Break, Derived, LogRange, LogReport, LogVerdict, TailVerdict, VerifyReport};
 pub use verifier::Verifier;
 
 use self::batch::Hashes;

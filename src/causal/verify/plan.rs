@@ -63,6 +63,7 @@ impl<'a> Plan<'a> {
             hasher: RandomState::new(),
             since: if tree.size() > 0 { span.after } else { 0 },
             last,
+            anchored: anchors.iter().map(|anchor| anchor.size).max().unwrap_or(0),
             looked_up,
         };
         Ok(Ok(Self { brief, timeline, anchors, tree, span }))

@@ -129,12 +129,71 @@ pub struct LogReport {
     pub writer_name: Arc<str>,
     /// The epoch.
     pub epoch: u32,
+    /// The sequence number of the first entry that was checked.
+    pub first: u64,
     /// Entries that were checked.
     pub entries: u64,
-    /// Entries up to the last signature, which covers them all.
+    /// How many of them an anchor covers.
+    pub anchored: u64,
+    /// How many of them the last signature covers: itself and all before it.
     pub signed: u64,
+    /// What holds for all of them.
+    pub verdict: LogVerdict,
+}
+
+/// Consecutive entries of one log for which the same holds.
+///
+/// ```
+/// use causal_vault::{Event, LogRange, LogVerdict, Vault};
+///
+/// let vault = Vault::in_memory()?;
+/// vault.named_writer("alice")?.commit(Event::raw("note", b"one").stream("demo"))?;
+/// let ranges = vault.verify(&[])?.logs[0].ranges();
+/// assert_eq!((ranges[0].first, ranges[0].last, &ranges[0].verdict), (1, 1, &LogVerdict::Unsigned));
+/// # Ok::<(), causal_vault::StoreError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogRange {
+    /// The sequence number of the first of them.
+    pub first: u64,
+    /// The sequence number of the last of them.
+    pub last: u64,
     /// What holds.
     pub verdict: LogVerdict,
+}
+
+impl LogReport {
+    /// The entries that were checked, in ranges with a verdict each: what an anchor covers, what a signature covers beyond
+    /// that, what neither does, and from the first break on the rest, of which nothing is said.
+    ///
+    /// ```
+    /// use causal_vault::{Event, LogVerdict, SigningKey, Vault};
+    ///
+    /// let vault = Vault::in_memory()?;
+    /// let alice = vault.writer(SigningKey::from_bytes(&[7; 32]))?;
+    /// alice.commit(Event::raw("note", b"one").stream("demo"))?;
+    /// let anchor = vault.tree_head()?.into();
+    /// alice.commit(Event::raw("note", b"two").stream("demo"))?;
+    /// let ranges = vault.verify(&[anchor])?.logs[0].ranges();
+    /// assert_eq!((ranges[0].last, &ranges[0].verdict), (1, &LogVerdict::Anchored));
+    /// assert_eq!((ranges[1].last, &ranges[1].verdict), (2, &LogVerdict::SignedUnanchored));
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn ranges(&self) -> Vec<LogRange> {
+        let before = self.first - 1;
+        let intact = self.entries - u64::from(matches!(self.verdict, LogVerdict::Broken(_)));
+        let anchored = self.anchored.min(intact);
+        let signed = self.signed.clamp(anchored, intact);
+        let ranges = [
+            (0, anchored, LogVerdict::Anchored),
+            (anchored, signed, LogVerdict::SignedUnanchored),
+            (signed, intact, LogVerdict::Unsigned),
+            (intact, self.entries, self.verdict.clone()),
+        ];
+        let range = |(from, to, verdict)| LogRange { first: before + from + 1, last: before + to, verdict };
+        ranges.into_iter().filter(|(from, to, _)| from < to).map(range).collect()
+    }
 }
 
 /// What the anchors say about the end of the timeline.

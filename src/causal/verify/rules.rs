@@ -46,6 +46,8 @@ pub(super) struct Brief<'a> {
     pub(super) since: u64,
     /// The last id: what others commit meanwhile is not looked at, though a helper may see it.
     pub(super) last: u64,
+    /// The position of the newest anchor.
+    pub(super) anchored: u64,
     /// The id up to which the look-up by hash says that it has everything.
     pub(super) looked_up: u64,
 }
@@ -268,14 +270,15 @@ impl<'a> Compared<'a> {
             lamport: stored.lamport,
             parents_lamport,
         };
-        Ok(Ok(Run::of(start, hash, row.signature.is_some())))
+        let is_anchored = entry::position(row.id) <= self.brief.anchored;
+        Ok(Ok(Run::of(start, hash, row.signature.is_some(), is_anchored)))
     }
 }
 
 impl<'a> Brief<'a> {
     /// Where only rows are looked at, and no index.
     pub(super) fn of(tenant: &'a str) -> Self {
-        Self { tenant, hasher: RandomState::new(), since: 0, last: 0, looked_up: 0 }
+        Self { tenant, hasher: RandomState::new(), since: 0, last: 0, anchored: 0, looked_up: 0 }
     }
 
     /// Whether a part was verified before, so that only the rest of each index is looked at.

@@ -21,6 +21,8 @@ pub(super) struct Run {
     pub(super) entries: u64,
     /// The last signed entry before the first break.
     pub(super) signed: u64,
+    /// The last entry before the first break that stands no further than the newest anchor.
+    pub(super) anchored: u64,
     pub(super) broken: Option<Box<Break>>,
 }
 
@@ -46,10 +48,11 @@ pub(super) struct Head {
 
 impl Run {
     /// An entry that breaks no rule by itself.
-    pub(super) fn of(start: Start, hash: EntryHash, is_signed: bool) -> Self {
+    pub(super) fn of(start: Start, hash: EntryHash, is_signed: bool, is_anchored: bool) -> Self {
         let head = Head { id: start.id, seq: start.seq, lamport: start.lamport, hash };
-        let signed = if is_signed { start.seq } else { 0 };
-        Self { ends: Some((start, head)), index: Tally::default(), newest: None, entries: 1, signed, broken: None }
+        let [signed, anchored] = [is_signed, is_anchored].map(|is| if is { start.seq } else { 0 });
+        let (index, ends) = (Tally::default(), Some((start, head)));
+        Self { ends, index, newest: None, entries: 1, signed, anchored, broken: None }
     }
 
     /// A row that breaks a rule by itself.
@@ -60,6 +63,7 @@ impl Run {
             newest: None,
             entries: 1,
             signed: 0,
+            anchored: 0,
             broken: Some(Box::new(broken)),
         }
     }
@@ -67,7 +71,7 @@ impl Run {
     /// A log before its first entry, which names `genesis` as the hash before it.
     pub(super) fn genesis(genesis: EntryHash) -> Self {
         let start = Start { id: 0, seq: 0, back: 0, prev: genesis, lamport: 0, parents_lamport: 0 };
-        Self { entries: 0, ..Self::of(start, genesis, false) }
+        Self { entries: 0, ..Self::of(start, genesis, false, false) }
     }
 
     /// The same, where it is only what the next entry is compared with.
@@ -99,6 +103,7 @@ impl Run {
         }
         self.entries += next.entries;
         self.signed = self.signed.max(next.signed);
+        self.anchored = self.anchored.max(next.anchored);
         self.broken = next.broken;
     }
 

@@ -64,6 +64,11 @@ impl<'a> Heads<'a> {
         }
     }
 
+    /// The size of the newest anchor.
+    pub(crate) fn newest(&self) -> u64 {
+        self.anchors.iter().map(|anchor| anchor.size).max().unwrap_or(0)
+    }
+
     /// The verdict on a tree of this size.
     pub(crate) fn verdict(&self, size: u64) -> TailVerdict {
         let mut sorted: Vec<&Anchor> = self.anchors.iter().collect();

@@ -313,6 +313,9 @@ impl<'h> Checker<'h> {
         if entry.signature.is_some() {
             log.sign();
         }
+        if entry.position <= self.heads.newest() {
+            log.anchor();
+        }
         Ok(())
     }
 

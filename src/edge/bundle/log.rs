@@ -23,13 +23,15 @@ pub(super) struct Log {
     first: u64,
     /// The last signed entry, or the one before the first.
     signed: u64,
+    /// The last entry that stands no further than the newest anchor, or the one before the first.
+    anchored: u64,
     pub(super) last: Place,
 }
 
 impl Log {
     pub(super) fn begin(order: usize, stream: &Arc<str>, epoch: u32, identity: &Identity, first: Place) -> Self {
-        let (stream, identity, signed) = (Arc::clone(stream), identity.clone(), first.seq - 1);
-        Self { order, stream, identity, epoch, first: first.seq, signed, last: first }
+        let (stream, identity, before) = (Arc::clone(stream), identity.clone(), first.seq - 1);
+        Self { order, stream, identity, epoch, first: first.seq, signed: before, anchored: before, last: first }
     }
 
     pub(super) fn advance(&mut self, last: Place) {
@@ -39,6 +41,11 @@ impl Log {
     /// Takes note that the last entry is signed, which covers the ones before it.
     pub(super) fn sign(&mut self) {
         self.signed = self.last.seq;
+    }
+
+    /// Takes note that the last entry stands no further than the newest anchor.
+    pub(super) fn anchor(&mut self) {
+        self.anchored = self.last.seq;
     }
 
     /// A signature that was taken away is missed at the end of a signed writer's log.
@@ -58,7 +65,9 @@ impl Log {
             writer: self.identity.id(),
             writer_name: self.identity.label(),
             epoch: self.epoch,
+            first: self.first,
             entries: self.last.seq - self.first + 1,
+            anchored: if anchored > 0 { self.anchored - (self.first - 1) } else { 0 },
             signed: self.signed - (self.first - 1),
             verdict,
         }
