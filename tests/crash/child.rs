@@ -1,4 +1,5 @@
-//! What the killed process does: commits, batches and transactions, each acknowledged on its standard output.
+//! What the killed process does: commits, batches and transactions, of one thread or of several that share their
+//! transactions, each acknowledged on its standard output.
 
 use std::path::Path;
 
@@ -18,13 +19,14 @@ pub(super) struct Operation {
 impl Job {
     pub(super) fn to_text(self, path: &Path) -> String {
         let durable = self.durability == Durability::Durable;
-        format!("{} {durable} {} {}", self.cycle, self.lies, path.display())
+        format!("{} {durable} {} {} {}", self.cycle, self.lies, self.threads, path.display())
     }
 
     fn from_text(text: &str) -> (Self, &Path) {
-        let parts: Vec<&str> = text.splitn(4, ' ').collect();
+        let parts: Vec<&str> = text.splitn(5, ' ').collect();
         let durability = if parts[1] == "true" { Durability::Durable } else { Durability::Fast };
-        (Self { cycle: parts[0].parse().unwrap(), durability, lies: parts[2] == "true" }, Path::new(parts[3]))
+        let (cycle, threads) = (parts[0].parse().unwrap(), parts[3].parse().unwrap());
+        (Self { cycle, durability, lies: parts[2] == "true", threads }, Path::new(parts[4]))
     }
 }
 
@@ -90,14 +92,17 @@ fn child() {
     let Ok(job) = std::env::var(JOB) else { return };
     let (job, path) = Job::from_text(&job);
     let vault = open(path, job.durability);
-    for n in 0.. {
-        if job.lies {
-            println!("acknowledged {n}");
-            std::thread::sleep(std::time::Duration::from_millis(2));
+    let work = |thread: u32| {
+        for n in (thread..).step_by(job.threads as usize) {
+            if job.lies {
+                println!("acknowledged {n}");
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+            perform(&vault, Operation { cycle: job.cycle, n });
+            if !job.lies {
+                println!("acknowledged {n}");
+            }
         }
-        perform(&vault, Operation { cycle: job.cycle, n });
-        if !job.lies {
-            println!("acknowledged {n}");
-        }
-    }
+    };
+    std::thread::scope(|scope| (0..job.threads).for_each(|thread| drop(scope.spawn(move || work(thread)))));
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use causal_vault::{Anchor, Durability, Filter, Value, Vault};
+use causal_vault::{Anchor, Durability, EventId, Filter, Outcome, Value, Vault};
 
 use self::child::{Operation, perform};
 use crate::suite::{Suite, suite};
@@ -27,11 +27,13 @@ struct Job {
     durability: Durability,
     /// Acknowledges before it commits: what this suite must catch.
     lies: bool,
+    /// The first does the operations 0, threads, 2 * threads ..., the second those behind them, and so on.
+    threads: u32,
 }
 
-/// Runs a child until it has acknowledged `acks` operations and `wait` has passed, kills it, and returns what it had
-/// acknowledged by then.
-fn run_and_kill(path: &Path, job: Job, acks: u64, wait: Duration) -> u32 {
+/// Runs a child until it has acknowledged `acks` operations and `wait` has passed, kills it, and returns how many each
+/// thread had acknowledged by then.
+fn run_and_kill(path: &Path, job: Job, acks: u64, wait: Duration) -> Vec<u32> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child::child", "--nocapture", "--test-threads=1"])
         .env(child::JOB, job.to_text(path))
@@ -40,14 +42,16 @@ fn run_and_kill(path: &Path, job: Job, acks: u64, wait: Duration) -> u32 {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let mut acknowledged = 0;
+    let mut acknowledged = vec![0; job.threads as usize];
     let mut count = |line: String| {
         // The test harness talks on the same pipe.
         if let Some((_, number)) = line.split_once("acknowledged ") {
-            assert_eq!(number.parse(), Ok(acknowledged));
-            acknowledged += 1;
+            let number: u32 = number.parse().unwrap();
+            let own = &mut acknowledged[(number % job.threads) as usize];
+            assert_eq!(number / job.threads, *own);
+            *own += 1;
         }
-        u64::from(acknowledged)
+        acknowledged.iter().copied().map(u64::from).sum::<u64>()
     };
     while acks > 0 && lines.next().map(&mut count).expect("the child went away by itself") < acks {}
     std::thread::sleep(wait);
@@ -68,18 +72,23 @@ struct Ledger {
 
 impl Ledger {
     /// Compares the file with what was acknowledged, then retries what was not.
-    fn settle(&mut self, vault: &Vault, cycle: u32, acknowledged: u32) -> Result<(), String> {
-        self.operations.extend((0..acknowledged).map(|n| Operation { cycle, n }));
-        let in_flight = Operation { cycle, n: acknowledged };
-        self.compare(vault, Some(in_flight))?;
-        perform(vault, in_flight);
-        self.operations.push(in_flight);
-        self.compare(vault, None)?;
+    fn settle(&mut self, vault: &Vault, cycle: u32, acknowledged: &[u32]) -> Result<(), String> {
+        let threads = acknowledged.len() as u32;
+        let mut in_flight = Vec::new();
+        for (thread, count) in (0..).zip(acknowledged) {
+            let operation = |at: u32| Operation { cycle, n: thread + at * threads };
+            self.operations.extend((0..*count).map(operation));
+            in_flight.push(operation(*count));
+        }
+        self.compare(vault, &in_flight)?;
+        in_flight.iter().for_each(|operation| perform(vault, *operation));
+        self.operations.extend(in_flight);
+        self.compare(vault, &[])?;
         self.anchors.push(vault.tree_head().unwrap().into());
         Ok(())
     }
 
-    fn compare(&self, vault: &Vault, in_flight: Option<Operation>) -> Result<(), String> {
+    fn compare(&self, vault: &Vault, in_flight: &[Operation]) -> Result<(), String> {
         let report = vault.verify(&self.anchors).unwrap();
         if !report.is_intact() {
             return Err(report.to_string());
@@ -99,7 +108,13 @@ impl Ledger {
             }
             expected.extend(operation.ids());
         }
-        if let Some(operation) = in_flight {
+        for operation in in_flight {
+            for id in operation.ids() {
+                let outcome = vault.resolve(EventId::from_bytes(id)).unwrap();
+                if matches!(outcome, Outcome::Committed(_)) != found.contains_key(&id) {
+                    return Err(format!("an event of {operation:?} is resolved as {outcome:?}"));
+                }
+            }
             let there = operation.ids().into_iter().filter(|id| found.contains_key(id)).count();
             if ![0, operation.ids().len()].contains(&there) {
                 return Err(format!("{there} events of {operation:?} are there, which is neither all nor none"));
@@ -147,10 +162,12 @@ fn cycles(cycles: Range<u32>, lies: bool, suite: Suite) -> Result<u32, String> {
         let mut dice = suite.dice(cycle.into());
         // A kill before any acknowledgement may fall into the creation of the tables.
         let (acks, wait) = (dice.below(12), Duration::from_micros(dice.below(4000)));
-        let acknowledged = run_and_kill(&path, Job { cycle, durability, lies }, acks, wait);
+        // Every third cycle is that of a single thread.
+        let threads = if cycle % 3 == 0 { 1 } else { 4 };
+        let acknowledged = run_and_kill(&path, Job { cycle, durability, lies, threads }, acks, wait);
         let vault = child::open(&path, durability);
-        ledger.settle(&vault, cycle, acknowledged).map_err(|complaint| format!("cycle {cycle}: {complaint}"))?;
-        acknowledged_in_all += acknowledged;
+        ledger.settle(&vault, cycle, &acknowledged).map_err(|complaint| format!("cycle {cycle}: {complaint}"))?;
+        acknowledged_in_all += acknowledged.iter().sum::<u32>();
     }
     Ok(acknowledged_in_all)
 }
