@@ -110,7 +110,8 @@ impl Vault {
             what: "a watcher",
             reason: format!("its thread cannot be started: {error}"),
         })?;
-        started.recv().expect("the thread answers before it ends")?;
+        let panicked = |_| Err(StoreError::Backend("the backend panicked where the watcher begins".to_owned()));
+        started.recv().unwrap_or_else(panicked)?;
         Ok(Watcher { shared, thread: Some(thread) })
     }
 }

@@ -189,17 +189,17 @@ fn failure(test: impl FnOnce()) -> String {
 
 #[test]
 fn whoever_writes_shares_one_order_without_gaps() {
-    explore("shuttle, writers", schedules(300, 100_000), writers_share_one_order);
+    explore("shuttle, writers", schedules(300, 340_000), writers_share_one_order);
 }
 
 #[test]
 fn whoever_reads_misses_nothing() {
-    explore("shuttle, readers", schedules(300, 100_000), readers_miss_nothing);
+    explore("shuttle, readers", schedules(300, 340_000), readers_miss_nothing);
 }
 
 #[test]
 fn whatever_was_anchored_holds() {
-    explore("shuttle, checkpoints", schedules(300, 100_000), checkpoints_hold_whatever_comes_meanwhile);
+    explore("shuttle, checkpoints", schedules(300, 340_000), checkpoints_hold_whatever_comes_meanwhile);
 }
 
 #[test]
