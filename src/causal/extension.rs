@@ -241,17 +241,25 @@ impl<'a> Extensions<'a> {
         Ok(Self(bytes))
     }
 
-    /// The embedding among them. As its tag is the lowest, it stands first.
+    /// The embedding among them. Only one that is unknown here, with the tag 0, can stand before it.
     pub(crate) fn embedding(&self) -> Option<Embedding<'a>> {
         let mut reader = Reader::new("extensions", self.0);
-        let is_there = reader.u16().ok()? > 0 && reader.u16().ok()? == 0x0001;
-        let body = if is_there { reader.u32().ok()? } else { return None };
-        let mut reader = Reader::new("extension", reader.take(usize::try_from(body).ok()?).ok()?);
-        Some(Embedding {
-            model: reader.name("embedding model").ok()?,
-            dimensions: reader.u16().ok()?,
-            digest: reader.array().ok()?,
-        })
+        for _ in 0..reader.u16().ok()? {
+            let (tag, len) = (reader.u16().ok()?, reader.u32().ok()?);
+            if tag > 0x0001 {
+                return None;
+            }
+            let body = reader.take(usize::try_from(len).ok()?).ok()?;
+            if tag == 0x0001 {
+                let mut reader = Reader::new("extension", body);
+                return Some(Embedding {
+                    model: reader.name("embedding model").ok()?,
+                    dimensions: reader.u16().ok()?,
+                    digest: reader.array().ok()?,
+                });
+            }
+        }
+        None
     }
 
     /// Bytes that [`encode`](Self::encode) made and that were kept since.

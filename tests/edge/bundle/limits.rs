@@ -1,6 +1,6 @@
 //! Bundles at the limits of the format and one beyond each: made from nothing, and right but for one thing.
 
-use causal_vault::{Fingerprint, limits};
+use causal_vault::{Filter, Fingerprint, Vault, limits};
 
 use super::file::{END, ENTRY, File, HEADER, PAYLOAD, WRITER};
 use super::{notes, proofs, verify};
@@ -260,7 +260,29 @@ fn entries() -> Vec<(String, Part, bool)> {
             part.values = values[..given].to_vec();
         });
     }
+    for (before, given, is_good) in [
+        (b"".as_slice(), 8, true),
+        (b"x", 8, true),
+        (b"", 0, false),
+        (b"x", 0, false),
+        (b"", 4, false),
+        (b"", 12, false),
+    ] {
+        let body = [b"\x01m\0\x02".as_slice(), &dk("embedding", &values[..8])].concat();
+        add(&format!("{given} bytes of 8, the embedding behind tag 0 of {before:?}"), is_good, &|part| {
+            part.entry.extensions = vec![(0, before.into()), (1, body.clone())];
+            part.values = values[..given].to_vec();
+        });
+    }
+    add("an embedding of other values, behind tag 0", false, &|part| {
+        let body = [b"\x01m\0\x02".as_slice(), &[7; 32]].concat();
+        part.entry.extensions = vec![(0, Vec::new()), (1, body)];
+        part.values = values[..8].to_vec();
+    });
     add("values and no embedding", false, &|part| part.values = vec![0; 4]);
+    add("values and no embedding, but tag 0", false, &|part| {
+        (part.entry.extensions, part.values) = (vec![(0, Vec::new())], vec![0; 4]);
+    });
     for (digest, len, shared, payload, form, is_good) in [
         (b"hi".as_slice(), 2, b"hi".as_slice(), "", 2, true),
         (b"hi", 3, b"hi", "", 2, false),
@@ -425,4 +447,20 @@ fn what_is_at_a_limit_is_taken_and_what_is_beyond_it_is_refused() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_embedding_that_does_not_stand_first_is_stored_verified_and_rebuilt() {
+    let (folder, mut part) = (tempfile::tempdir().unwrap(), whole());
+    part.values = vec![0, 0, 128, 63];
+    let body = [b"\x01m\0\x01".as_slice(), &dk("embedding", &part.values)].concat();
+    part.entry.extensions = vec![(0, Vec::new()), (1, body)];
+    let vault = Vault::restore(folder.path().join("v"), &part.seal()[..], &[]).unwrap();
+    let rows = || vault.backend().exec("UPDATE vault_embedding SET id = id", &[]).unwrap();
+    assert_eq!(rows(), 1);
+    assert!(vault.verify(&[]).unwrap().is_intact());
+    assert!(vault.rebuild(&[]).unwrap().is_intact());
+    assert_eq!((rows(), vault.events(Filter::all()).unwrap().next().unwrap().unwrap().header.model()), (1, Some("m")));
+    vault.backend().exec("DELETE FROM vault_embedding", &[]).unwrap();
+    assert!(!vault.verify(&[]).unwrap().is_intact());
 }
