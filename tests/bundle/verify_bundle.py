@@ -153,7 +153,7 @@ def check_inclusion(entry_hash, index, size, path, root):
 
 def check_consistency(old, old_root, new, new_root, path):
     if old in (0, new):
-        return need(not path and (old == 0 or old_root == new_root), "another root")
+        return need(not path and (old < new or old_root == new_root), "another root")
     index, last = old - 1, new - 1
     while index & 1:
         index, last = index >> 1, last >> 1

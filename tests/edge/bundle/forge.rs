@@ -153,6 +153,7 @@ pub(super) fn honest() -> Vec<(String, Vec<u8>)> {
     let parent = Made { children: 1, ..made(&one) };
     let name = |name: &str, bytes| (name.to_owned(), bytes);
     vec![
+        name("nothing", bundle(&[], &[])),
         name("one", lone(&one)),
         name("two", alice(&[made(&one), made(&after(&one))])),
         name("a parent", alice(&[parent, Made { parents: vec![1], ..made(&two) }])),
@@ -179,7 +180,7 @@ pub(super) fn honest() -> Vec<(String, Vec<u8>)> {
 /// What must be refused, and the rule that it breaks.
 pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
     use ChainRule::{
-        Encoding, Frozen, KeyEvent, Lamport, Parent, Payload, Previous, Revoked, Scope, Sequence, Signature,
+        Encoding, Frozen, KeyEvent, Lamport, Parent, Payload, Previous, Revoked, Scope, Sequence, Signature, TreeHead,
         WriterIdentity,
     };
     let one = first();
@@ -202,7 +203,14 @@ pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
     };
     let revoked = || said("causal-vault", "vault.revocation", b"");
     let frozen = || said("causal-vault", "vault.equivocation", b"proof");
+    // No entry, in a tree of another root than the empty one's.
+    let nothing = |contents| {
+        let spoilt = |header: &mut Vec<u8>| (header[53], header[85]) = (header[53] ^ 1, contents);
+        File::open(&bundle(&[], &[])).with(0, spoilt).seal()
+    };
     let mut all: Vec<(&str, Vec<u8>, ChainRule)> = vec![
+        ("everything of nothing, and another root", nothing(0), TreeHead),
+        ("a range of nothing, and another root", nothing(1), TreeHead),
         ("an entry of a revoked writer", told([revoked(), made(&one)]), Revoked),
         ("a revocation of what is there", told([made(&one), revoked()]), Revoked),
         ("an entry of a frozen writer", told([frozen(), made(&one)]), Frozen),
