@@ -5,7 +5,8 @@
     verify_bundle.py [--anchor SIZE:ROOT_IN_HEX]... [--key VKEY] FILE...
 
 For each file one line, OK or BROKEN and why; the exit code is 0 if all are OK and 1 if not. An anchor is a tree head that
-was kept elsewhere; the key is the log's vkey, by which the checkpoint in the bundle must be signed.
+was kept elsewhere; the key is the log's vkey, by which the checkpoint in the bundle must be signed. A part does not show
+the tree of every size: the line names the sizes at which it was compared, and ends with "not anchored" if there are none.
 """
 import base64, hashlib, sys, unicodedata
 from blake3 import blake3
@@ -295,8 +296,9 @@ class Bundle:
             tag, body = self.record()
             need(tag != HEADER, "a second header")
             {WRITER: self.writer, PAYLOADS: self.payload, ENTRY: self.entry, END: self.end}[tag](Reader(body))
-        return "vault %s, tenant %r, %s: %d entries in %d logs, in a tree of %d with root %s" % (
-            self.realm.hex()[:16], text(self.tenant), self.what, self.entries, len(self.logs), self.size, self.root.hex())
+        return "vault %s, tenant %r, %s: %d entries in %d logs, in a tree of %d with root %s, %s" % (
+            self.realm.hex()[:16], text(self.tenant), self.what, self.entries, len(self.logs), self.size, self.root.hex(),
+            self.anchored())
 
     def read(self, count):
         data = self.file.read(count)
@@ -338,6 +340,12 @@ class Bundle:
 
     def shows(self, size):
         return size == self.size or not self.sparse and self.after <= size <= self.up_to
+
+    def anchored(self):
+        """At which sizes it was compared with something from elsewhere: an anchor, or the checkpoint under its key."""
+        known = self.anchors + ([self.noted] if self.vkey else [])
+        compared = sorted({size for size, _ in known if self.shows(size)})
+        return "anchored at " + ", ".join(map(str, compared)) if compared else "not anchored"
 
     def compare(self, size, root):
         """A tree that the bundle shows: is it the checkpoint's, where that has its size, and the anchors'?"""

@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use causal_vault::{Anchor, Bundle, BundleContents, BundleReport, Filter, NoteSigner, NoteVerifier, Vault};
+use causal_vault::{
+    Anchor, Bundle, BundleContents, BundleReport, Filter, NoteSigner, NoteVerifier, TailVerdict, Vault,
+};
 use serde_json::json;
 
 use super::damage::{damaged, forged};
@@ -35,12 +37,12 @@ fn python(script: &str) -> Option<Command> {
 
 /// Without anchor and key.
 fn question((name, bytes): (String, Vec<u8>)) -> Question {
-    let expected = verify(&bytes, &[]).ok().map(|report| says(&report));
+    let expected = verify(&bytes, &[]).ok().map(|report| says(&report, &[]));
     Question { name, bytes, arguments: Vec::new(), expected }
 }
 
-/// The line that the verifier ends with.
-fn says(report: &BundleReport) -> String {
+/// The line that the verifier ends with, where these are the anchors that the bundle can be compared with.
+fn says(report: &BundleReport, compared: &[Anchor]) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let what = match &report.contents {
         BundleContents::Range { after, up_to } | BundleContents::Logs { after, up_to, .. } => {
@@ -48,8 +50,16 @@ fn says(report: &BundleReport) -> String {
         }
         _ => "everything".to_owned(),
     };
+    let sizes: Vec<_> = compared.iter().map(|anchor| anchor.size.to_string()).collect();
+    let anchored = match report.tail {
+        TailVerdict::Consistent { anchored } => {
+            assert_eq!(sizes.last(), Some(&anchored.to_string()));
+            format!("anchored at {}", sizes.join(", "))
+        }
+        _ => "not anchored".to_owned(),
+    };
     format!(
-        "vault {}, tenant '{}', {what}: {} entries in {} logs, in a tree of {} with root {}",
+        "vault {}, tenant '{}', {what}: {} entries in {} logs, in a tree of {} with root {}, {anchored}",
         hex(&report.realm.as_bytes()[..8]),
         report.tenant,
         report.entries,
@@ -91,49 +101,60 @@ fn bad() -> Vec<Question> {
     bundles.into_iter().map(question).collect()
 }
 
+/// The verifier's arguments that name these anchors.
+fn told(anchors: &[Anchor]) -> Vec<String> {
+    let hex = |root: [u8; 32]| root.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let each = |anchor: &Anchor| ["--anchor".to_owned(), format!("{}:{}", anchor.size, hex(anchor.root))];
+    anchors.iter().flat_map(each).collect()
+}
+
 /// Good bundles under anchors and keys that are theirs or not.
 fn judged() -> Vec<Question> {
     let vault = full();
     let own = log_key(&vault).verifier();
     let other = NoteSigner::new(own.name(), key(3)).unwrap().verifier();
     let mut all = Vec::new();
+    let right: Vec<Anchor> = (0..=9).map(|size| vault.tree_head_at(at(&vault, size)).unwrap().into()).collect();
     for (name, bytes) in forms(&vault) {
-        let mut add = |arguments: [String; 2], expected| {
+        let mut add = |arguments: Vec<String>, expected| {
             let name = format!("{name}, {}", arguments.join(" "));
-            all.push(Question { name, bytes: bytes.clone(), arguments: arguments.into(), expected });
+            all.push(Question { name, bytes: bytes.clone(), arguments, expected });
         };
         for size in [0, 2, 5, 7, 8, 9, 10] {
-            let right: Option<Anchor> = (size < 10).then(|| vault.tree_head_at(at(&vault, size)).unwrap().into());
+            let right = right.iter().copied().find(|right| right.size == size);
             for anchor in right.into_iter().chain([Anchor { size, root: [1; 32] }]) {
-                let hex: String = anchor.root.iter().map(|byte| format!("{byte:02x}")).collect();
                 let report = verify(&bytes, &[anchor]).unwrap();
-                let expected = report.is_consistent().then(|| says(&report));
-                add(["--anchor".to_owned(), format!("{size}:{hex}")], expected);
+                add(told(&[anchor]), report.is_consistent().then(|| says(&report, &[anchor])));
             }
         }
+        let tree = Bundle::open(&bytes[..]).unwrap().tree_head();
+        let reached: Vec<Anchor> = right.iter().filter(|anchor| anchor.size <= tree.size).copied().collect();
+        let is_compared = |anchor: &&Anchor| verify(&bytes, &[**anchor]).unwrap().tail != TailVerdict::Unanchored;
+        let compared: Vec<Anchor> = reached.iter().filter(is_compared).copied().collect();
+        add(told(&reached), Some(says(&verify(&bytes, &reached).unwrap(), &compared)));
         for key in [&own, &other] {
             let note = Bundle::open(&bytes[..]).unwrap().checkpoint().cloned();
-            let is_own = note.is_some_and(|note| Anchor::from_note(&note, key).is_ok());
-            let expected = is_own.then(|| says(&verify(&bytes, &[]).unwrap()));
-            add(["--key".to_owned(), key.to_string()], expected);
+            let anchor = note.and_then(|note| Anchor::from_note(&note, key).ok());
+            let expected = anchor.map(|anchor| says(&verify(&bytes, &[anchor]).unwrap(), &[anchor]));
+            add(vec!["--key".to_owned(), key.to_string()], expected);
         }
     }
     for (name, bytes, key, _) in notes::keyed(&limits::with_note) {
         let expected = Bundle::open(&bytes[..]).and_then(|bundle| {
             let note = bundle.checkpoint().cloned().expect("each has one");
-            Anchor::from_note(&note, &key).and_then(|anchor| bundle.verify(&[anchor]))
+            let anchor = Anchor::from_note(&note, &key)?;
+            bundle.verify(&[anchor]).map(|report| says(&report, &[anchor]))
         });
-        let expected = expected.ok().map(|report| says(&report));
-        all.push(Question { name, bytes, arguments: vec!["--key".to_owned(), key.to_string()], expected });
+        let arguments = vec!["--key".to_owned(), key.to_string()];
+        all.push(Question { name, bytes, arguments, expected: expected.ok() });
     }
     for (name, bytes, key) in notes::no_keys(&limits::with_note) {
         let expected = key.parse::<NoteVerifier>().and_then(|key| {
             let bundle = Bundle::open(&bytes[..])?;
-            Anchor::from_note(bundle.checkpoint().expect("each has one"), &key)?;
-            bundle.verify(&[])
+            let anchor = Anchor::from_note(bundle.checkpoint().expect("each has one"), &key)?;
+            bundle.verify(&[anchor]).map(|report| says(&report, &[anchor]))
         });
-        let expected = expected.ok().map(|report| says(&report));
-        all.push(Question { name, bytes, arguments: vec!["--key".to_owned(), key], expected });
+        all.push(Question { name, bytes, arguments: vec!["--key".to_owned(), key], expected: expected.ok() });
     }
     all
 }
