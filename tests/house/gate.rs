@@ -125,3 +125,30 @@ fn a_step_that_is_misnamed_missing_or_written_twice_is_caught() {
     assert!(complaints.iter().any(|complaint| complaint.contains("the gate names the step lint")), "{complaints:?}");
     assert_complains(&stray_steps(&[]), ".ci/steps: is missing");
 }
+
+/// A Python that can make no environment, found before every other.
+#[cfg(unix)]
+#[test]
+fn bundles_are_left_out_where_there_is_no_python_for_them_and_fail_in_continuous_integration() {
+    use std::fs::{Permissions, set_permissions, write};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::process::Command;
+    if is_packaged() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let python = folder.path().join("python3");
+    write(&python, "#!/bin/sh\nexit 1\n").unwrap();
+    set_permissions(&python, Permissions::from_mode(0o755)).unwrap();
+    let path = [folder.path().display().to_string(), std::env::var("PATH").unwrap()].join(":");
+    let said = |ci: &str| {
+        let mut bash = Command::new("bash");
+        bash.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(STEPS)).arg("bundle");
+        let output = bash.env("PATH", &path).env("CI", ci).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let ((alone, words), (judged, failed)) = (said(""), said("true"));
+    assert!(alone && !judged, "{words}{failed}");
+    assert!(words.starts_with("bundle: SKIPPED, ") && failed.contains("bundle: FAILED, "), "{words}{failed}");
+}
