@@ -1,5 +1,6 @@
 //! Where checkpoints go: out of reach of whoever can write the vault's file.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use super::open::Vault;
 use crate::causal::{Checkpoint, NoteSigner, SignedNote, Subscription, TreeHead};
@@ -34,10 +36,11 @@ use crate::words::{Result, StoreError};
 /// }
 /// ```
 pub trait CheckpointSink: Send + Sync {
-    /// Keeps a checkpoint. When it returns, the checkpoint is out of the vault's reach.
+    /// Keeps a checkpoint. When it returns, the checkpoint is out of the vault's reach, or a larger one of the same log, which
+    /// another thread or process has published meanwhile: one that is smaller must not replace it.
     fn publish(&self, note: &SignedNote) -> Result<()>;
 
-    /// The last checkpoint that was published here, which the next one has to continue. A vault that was rolled back has
+    /// The largest checkpoint that was published here, which the next one has to continue. A vault that was rolled back has
     /// forgotten what it has signed since; its sink has not. `None` where nothing was published or none can be read back.
     fn latest(&self) -> Result<Option<SignedNote>>;
 }
@@ -54,6 +57,11 @@ impl<T: CheckpointSink + ?Sized> CheckpointSink for Arc<T> {
 
 /// Keeps the newest checkpoint of one tenant in a file, which is replaced whole: a reader sees the old one or the new one.
 ///
+/// Any number of threads and processes may publish to one file, one at a time: beside it stands an empty file, its name with
+/// `.lock` at the end, which each of them locks. Where the file system has no locks, those of one sink and its clones
+/// still go one at a time. A checkpoint that is smaller than the one in the file is not written, and that is no error: the
+/// newer one says more. One of the same size with another root, or of another log, is.
+///
 /// ```
 /// use causal_vault::{CheckpointSink, FileSink, NoteSigner, SigningKey, Vault};
 ///
@@ -65,9 +73,10 @@ impl<T: CheckpointSink + ?Sized> CheckpointSink for Arc<T> {
 /// assert_eq!(sink.latest()?, Some(note));
 /// # Ok::<(), causal_vault::StoreError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FileSink {
     path: PathBuf,
+    turn: Arc<Mutex<()>>,
 }
 
 impl FileSink {
@@ -77,7 +86,43 @@ impl FileSink {
     /// let sink = causal_vault::FileSink::new("/mnt/other-disk/checkpoint");
     /// ```
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned() }
+        Self { path: path.as_ref().to_owned(), turn: Arc::default() }
+    }
+
+    /// The file's name with something behind it.
+    fn beside(&self, end: &str) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(end);
+        self.path.with_file_name(name)
+    }
+
+    /// Waits for every other process that publishes here; dropping the file lets the next one in.
+    fn lock(&self) -> std::io::Result<File> {
+        let file = File::options().create(true).truncate(false).write(true).open(self.beside(".lock"))?;
+        match file.lock() {
+            Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
+            _ => Ok(file),
+        }
+    }
+
+    /// Whether a checkpoint may take the place of the one that is kept; one that is newer stays.
+    fn is_next(&self, next: &Checkpoint) -> Result<bool> {
+        let Some(kept) = self.latest()? else { return Ok(true) };
+        let kept: Checkpoint = kept.text().parse()?;
+        check_origin(&kept, next.origin())?;
+        let (kept, next, hex) = (kept.head(), next.head(), |root| blake3::Hash::from_bytes(root).to_string());
+        if kept.size == next.size && kept.root != next.root {
+            return Err(StoreError::Invalid {
+                what: "checkpoint",
+                reason: format!(
+                    "its tree of {} has root {}, and the one that was published has {}; a second history is not kept",
+                    next.size,
+                    hex(next.root),
+                    hex(kept.root)
+                ),
+            });
+        }
+        Ok(kept.size <= next.size)
     }
 
     fn failed(&self, doing: &str, error: &std::io::Error) -> StoreError {
@@ -85,13 +130,14 @@ impl FileSink {
     }
 
     fn replace(&self, note: &SignedNote) -> std::io::Result<()> {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        let new = self.path.with_file_name(name);
-        let mut file = File::create(&new)?;
-        file.write_all(note.to_string().as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&new, &self.path)?;
+        // The name is nobody else's: processes on other machines, and where there are no locks, have one each.
+        let new = self.beside(&format!(".{}.new", Uuid::new_v4()));
+        let renamed = write_new(&new, note).and_then(|()| std::fs::rename(&new, &self.path));
+        if let Err(error) = renamed {
+            // What failed is told, and not what is left of it.
+            let _ = std::fs::remove_file(&new);
+            return Err(error);
+        }
         // The new name is on the disk when its folder is; where folders cannot be opened, the rename flushes it.
         match self.path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent }) {
             Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
@@ -100,9 +146,34 @@ impl FileSink {
     }
 }
 
+fn write_new(path: &Path, note: &SignedNote) -> std::io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(note.to_string().as_bytes())?;
+    file.sync_all()
+}
+
+fn check_origin(published: &Checkpoint, name: &str) -> Result<()> {
+    if published.origin() == name {
+        return Ok(());
+    }
+    Err(StoreError::Invalid {
+        what: "checkpoint sink",
+        reason: format!(
+            "it holds a checkpoint of {:?} and was given one of {name:?}; use a sink for each",
+            published.origin()
+        ),
+    })
+}
+
 impl CheckpointSink for FileSink {
     fn publish(&self, note: &SignedNote) -> Result<()> {
-        self.replace(note).map_err(|error| self.failed("written", &error))
+        let next: Checkpoint = note.text().parse()?;
+        let _turn = self.turn.lock();
+        let _lock = self.lock().map_err(|error| self.failed("locked", &error))?;
+        match self.is_next(&next)? {
+            true => self.replace(note).map_err(|error| self.failed("written", &error)),
+            false => Ok(()),
+        }
     }
 
     fn latest(&self) -> Result<Option<SignedNote>> {
@@ -111,6 +182,12 @@ impl CheckpointSink for FileSink {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failed("read", &error)),
         }
+    }
+}
+
+impl fmt::Debug for FileSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSink").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -164,15 +241,8 @@ impl Vault {
     /// ```
     pub fn publish_checkpoint(&self, signer: &NoteSigner, sink: &dyn CheckpointSink) -> Result<SignedNote> {
         let published = sink.latest()?.map(|note| note.text().parse::<Checkpoint>()).transpose()?;
-        if let Some(other) = published.as_ref().filter(|published| published.origin() != signer.name()) {
-            return Err(StoreError::Invalid {
-                what: "checkpoint sink",
-                reason: format!(
-                    "it holds a checkpoint of {:?} and was given one of {:?}; use a sink for each",
-                    other.origin(),
-                    signer.name()
-                ),
-            });
+        if let Some(published) = &published {
+            check_origin(published, signer.name())?;
         }
         let note = self.issue(signer, published)?;
         sink.publish(&note)?;

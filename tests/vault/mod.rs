@@ -28,6 +28,7 @@ mod retries;
 mod rotation;
 mod signing;
 mod since;
+mod sink;
 mod subscriptions;
 mod survey;
 mod tenants;
