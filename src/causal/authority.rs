@@ -173,6 +173,11 @@ impl Authority {
         self.revoked.is_some_and(|revoked| id > revoked.last_good) && kind != REVOCATION
     }
 
+    /// Whether the first revocation stands behind this place: what stands here was written before it.
+    pub(crate) fn is_revoked_behind(&self, id: u64) -> bool {
+        self.revoked.is_some_and(|revoked| id < revoked.at)
+    }
+
     /// Why the event at this place does not count.
     pub(crate) fn refused_at(&self, id: u64) -> Option<&'static str> {
         self.refused.iter().find_map(|(at, problem)| (*at == id).then_some(*problem))

@@ -48,9 +48,14 @@ pub(crate) fn rebuild(
         forget(&*tx, number)?;
         Rebuild::open(&*tx, tenant, number)?.run(anchors)?;
     }
-    let report = Verifier::new(db, tenant).anchors(anchors).run_in(&*tx)?;
+    let verifier = Verifier::new(db, tenant).anchors(anchors);
+    let report = verifier.run_in(&*tx)?;
     if !report.is_intact() {
-        return Err(refused(tenant, &report.to_string()));
+        // Entries that were revoked once they stood there say what they always said.
+        let besides = verifier.run_with_revoked_in(&*tx)?;
+        if !besides.is_intact() {
+            return Err(refused(tenant, &besides.to_string()));
+        }
     }
     commit(tx, Vec::new)?;
     Ok(report)

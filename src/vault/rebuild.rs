@@ -11,6 +11,9 @@ impl Vault {
     /// anew from the embeddings. Then it verifies everything,
     /// against these anchors as well, and commits only what is intact.
     ///
+    /// Entries behind the last good one of a writer that was [revoked](Self::revoke) later stay where they are, and are no
+    /// reason not to commit: the report says of them what [`verify`](Self::verify) says, and so is not intact.
+    ///
     /// The bytes of entries, their order, signatures, payloads, keys and names are not changed; where one of these is
     /// wrong, it is an error that says so, and nothing is changed at all. So it is where the stored tree head is not that
     /// of the entries: only an anchor tells a damaged tree head from a history that was cut off.

@@ -135,6 +135,11 @@ impl Vault {
     /// `last_good` counts. Nothing more of it is appended, and verification calls what already stands behind `last_good`
     /// broken. `None` says that none of its entries is good.
     ///
+    /// What was written is not taken out of the history, so that a vault with entries behind `last_good` never is
+    /// [intact](crate::VerifyReport::is_intact) again. It goes on nevertheless: it is [exported](Self::export),
+    /// [restored](Self::restore) and [rebuilt](Self::rebuild) as it is, and whoever verifies the bundle is told which logs go
+    /// on behind their last good entry.
+    ///
     /// The order is that of the commits, never that of a clock. It says what the owner of this vault has decided, and is not
     /// signed: see [`Writer::revoke`] for the writer's own word.
     ///

@@ -56,7 +56,7 @@ EQUIVALENT = {
     "Entry.__init__: self.len <= PAYLOAD ->": SCHEME,
     "Entry.__init__: 1 -> 2 in last, self.embedding = ": BELOW,
     "Writer.__init__: 1 -> 2 in self.keys, self.told = ": BELOW,
-    "Standing: 0 -> -1": "positions begin at 1",
+    "Bundle.check_standing: 0 -> -1 in about.good = ": "positions begin at 1",
     "unbase64: True -> False": "what is left out is missing when it is encoded again",
     "read_checkpoint: len(part.encode()) <= NOTE and part.endswith('\\n') and (part > '\\n') -> len(part.encode()) <= NOTE and part.e": EMPTY,
     "read_checkpoint: part > '\\n' -> ": EMPTY,

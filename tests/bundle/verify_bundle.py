@@ -223,7 +223,7 @@ def signed(key, e, entry_hash, signature):
 class Standing:
     """What the events about a writer allow it by now."""
 
-    rotations, frozen, revoked, last = 0, False, False, 0
+    rotations, frozen, revoked, good = 0, False, False, POSITION
 
 class Writer:
     """Its first key, and the rotations that follow from it."""
@@ -283,7 +283,7 @@ class Bundle:
     def __init__(self, file, anchors, vkey):
         self.file, self.anchors, self.vkey, self.hasher = file, anchors, vkey, context("bundle")
         self.writers, self.logs, self.payloads, self.open = {}, {}, {}, {}
-        self.entries, self.unnamed, self.epoch, self.standing = 0, None, 0, {}
+        self.entries, self.unnamed, self.epoch, self.standing, self.revocable = 0, None, 0, {}, {}
 
     def verify(self):
         magic = self.read(8)
@@ -296,9 +296,9 @@ class Bundle:
             tag, body = self.record()
             need(tag != HEADER, "a second header")
             {WRITER: self.writer, PAYLOADS: self.payload, ENTRY: self.entry, END: self.end}[tag](Reader(body))
-        return "vault %s, tenant %r, %s: %d entries in %d logs, in a tree of %d with root %s, %s" % (
-            self.realm.hex()[:16], text(self.tenant), self.what, self.entries, len(self.logs), self.size, self.root.hex(),
-            self.anchored())
+        return "vault %s, tenant %r, %s: %d entries in %d logs%s, in a tree of %d with root %s, %s" % (
+            self.realm.hex()[:16], text(self.tenant), self.what, self.entries, len(self.logs), self.revoked(), self.size,
+            self.root.hex(), self.anchored())
 
     def read(self, count):
         data = self.file.read(count)
@@ -346,6 +346,11 @@ class Bundle:
         known = self.anchors + ([self.noted] if self.vkey else [])
         compared = sorted({size for size, _ in known if self.shows(size)})
         return "anchored at " + ", ".join(map(str, compared)) if compared else "not anchored"
+
+    def revoked(self):
+        """How many logs go on behind the last good entry of a writer that was revoked later."""
+        revoked = sum(last > self.standing[writer].good for (writer, _, _), last in self.revocable.items())
+        return ", %d of them with revoked entries" % revoked if revoked else ""
 
     def compare(self, size, root):
         """A tree that the bundle shows: is it the checkpoint's, where that has its size, and the anchors'?"""
@@ -436,7 +441,7 @@ class Bundle:
         need(not own.frozen, "an entry by a writer that was frozen")
         if e.kind != REVOCATION:
             need(not own.revoked, "an entry by a writer that was revoked")
-            own.last = position
+            self.revocable[e.writer, e.stream, e.epoch] = position
         if not e.stream.startswith(b"vault:writer:"):
             return
         subject = e.stream[len(b"vault:writer:") :]
@@ -449,9 +454,9 @@ class Bundle:
             about.rotations += 1
         elif e.kind == REVOCATION:
             need(e.len == 0 and len(places) <= 1 and (by_vault or by_self), "a revocation that does not count")
-            # Behind the first one the writer's last entry stays the same, so that each is held against it alone.
+            # What stands behind the last good one was written before, and stays there.
             about.revoked = True
-            need(about.last <= next(iter(places), 0), "an entry behind the last good one")
+            about.good = min(about.good, next(iter(places), 0))
         else:
             need(e.kind != EPOCH and (e.kind != EQUIVOCATION or by_vault), "an event about a writer that does not count")
             about.frozen = about.frozen or e.kind == EQUIVOCATION

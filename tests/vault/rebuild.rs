@@ -1,6 +1,6 @@
 //! Building anew what follows from the entries.
 
-use causal_vault::{Anchor, Derived, ErrorKind, Event, EventId, Filter, Receipt, Vault};
+use causal_vault::{Anchor, Derived, ErrorKind, Event, EventId, EventRef, Filter, Receipt, Vault};
 
 use super::{alice, note, notes, on_disk, vault};
 
@@ -117,6 +117,20 @@ fn a_tree_head_is_rebuilt_only_where_an_anchor_says_that_nothing_is_missing() {
     let error = vault.rebuild(&[]).unwrap_err();
     assert!(error.to_string().contains("no anchor says that they are all"), "{error}");
     assert!(vault.rebuild(&[anchor]).unwrap().is_intact());
+}
+
+#[test]
+fn a_vault_with_revoked_entries_is_rebuilt_and_they_hide_no_damage() {
+    let vault = vault();
+    let told = notes(&alice(&vault), 4);
+    vault.revoke(alice(&vault).id(), EventRef::from(&told[0])).unwrap();
+    let before = vault.verify(&[]).unwrap();
+    assert!(!before.is_intact());
+    assert_eq!(vault.backend().exec("DELETE FROM vault_edge", &[]), Ok(1));
+    assert_eq!(vault.rebuild(&[]), Ok(before));
+    assert_eq!(vault.backend().exec("UPDATE vault_entry SET payload = x'00' WHERE seq = 3", &[]), Ok(1));
+    let error = vault.rebuild(&[]).unwrap_err().to_string();
+    assert!(error.contains("payload at position 3"), "{error}");
 }
 
 #[test]

@@ -81,9 +81,9 @@ fn check_log(tx: &dyn Transaction, tenant: &str, log: i64, scan: impl FnOnce(Che
 }
 
 /// The first rule that one of the rows with ids above `after` and up to `to` breaks by itself, in a transaction that has
-/// stored them and may still be dropped.
+/// stored them and may still be dropped. What a later revocation takes back is no break.
 pub(crate) fn first_break(tx: &dyn Transaction, tenant: &str, after: u64, to: u64) -> Result<Option<Break>> {
-    let brief = Brief::of(tenant);
+    let brief = Brief { takes_revoked: true, ..Brief::of(tenant) };
     let (mut rules, mut broken) = (Rules::open(tx, &brief)?, None);
     entry::scan(tx, after, to, |row| {
         let single = rules.check(&row, &Hashes::of(&row))?;

@@ -65,8 +65,15 @@ impl<'a> Plan<'a> {
             last,
             anchored: anchors.iter().map(|anchor| anchor.size).max().unwrap_or(0),
             looked_up,
+            takes_revoked: false,
         };
         Ok(Ok(Self { brief, timeline, anchors, tree, span }))
+    }
+
+    /// The same, where what a later revocation takes back is no break.
+    pub(super) fn with_revoked(mut self) -> Self {
+        self.brief.takes_revoked = true;
+        self
     }
 
     pub(super) fn run_alone(&self, tx: &dyn Transaction) -> Result<VerifyReport> {

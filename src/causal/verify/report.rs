@@ -165,7 +165,8 @@ pub struct LogRange {
 
 impl LogReport {
     /// The entries that were checked, in ranges with a verdict each: what an anchor covers, what a signature covers beyond
-    /// that, what neither does, and from the first break on the rest, of which nothing is said.
+    /// that, what neither does, and from the first break on the rest, of which nothing is said. A break that names no entry
+    /// is all of the log's.
     ///
     /// ```
     /// use causal_vault::{Event, LogVerdict, SigningKey, Vault};
@@ -182,7 +183,11 @@ impl LogReport {
     /// ```
     pub fn ranges(&self) -> Vec<LogRange> {
         let before = self.first - 1;
-        let intact = self.entries - u64::from(matches!(self.verdict, LogVerdict::Broken(_)));
+        let intact = match &self.verdict {
+            LogVerdict::Broken(broken) if broken.seq.is_none() => 0,
+            LogVerdict::Broken(_) => self.entries - 1,
+            _ => self.entries,
+        };
         let anchored = self.anchored.min(intact);
         let signed = self.signed.clamp(anchored, intact);
         let ranges = [

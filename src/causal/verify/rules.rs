@@ -50,6 +50,8 @@ pub(super) struct Brief<'a> {
     pub(super) anchored: u64,
     /// The id up to which the look-up by hash says that it has everything.
     pub(super) looked_up: u64,
+    /// Whether an entry that a later revocation takes back is no break: it is what its writer wrote, and stays there.
+    pub(super) takes_revoked: bool,
 }
 
 /// What one row is compared with.
@@ -255,7 +257,7 @@ impl<'a> Compared<'a> {
             let is_found = row.event_key.map(|key| entry::has_event_key(self.tx, key, row.id)).transpose()?;
             ensure!(row, Index, is_found != Some(false), "no entry by its event id", stored.event_id);
         }
-        if let Err(broken) = log.standing.check(row, stored) {
+        if let Err(broken) = log.standing.check(row, stored, self.brief.takes_revoked) {
             return Ok(Err(broken));
         }
         if let Err(broken) = log.check_signature(row, stored, &hash) {
@@ -278,7 +280,7 @@ impl<'a> Compared<'a> {
 impl<'a> Brief<'a> {
     /// Where only rows are looked at, and no index.
     pub(super) fn of(tenant: &'a str) -> Self {
-        Self { tenant, hasher: RandomState::new(), since: 0, last: 0, anchored: 0, looked_up: 0 }
+        Self { tenant, hasher: RandomState::new(), since: 0, last: 0, anchored: 0, looked_up: 0, takes_revoked: false }
     }
 
     /// Whether a part was verified before, so that only the rest of each index is looked at.

@@ -80,8 +80,13 @@ impl Standing {
         self.writer.rotated_key_at(row.id)
     }
 
-    /// Whether the writer may write this, in this epoch.
-    pub(super) fn check(&self, row: &Row<'_>, stored: &EntryV1<'_>) -> std::result::Result<(), Break> {
+    /// Whether the writer may write this, in this epoch. `takes_revoked` is the brief's.
+    pub(super) fn check(
+        &self,
+        row: &Row<'_>,
+        stored: &EntryV1<'_>,
+        takes_revoked: bool,
+    ) -> std::result::Result<(), Break> {
         let broken = |rule, found: String, expected: String| {
             Err(Break::new(Some(entry::position(row.id)), Some(row.seq), rule, found, expected))
         };
@@ -92,7 +97,8 @@ impl Standing {
         if self.writer.is_frozen_at(row.id) {
             return broken(ChainRule::Frozen, "an entry".to_owned(), "none by a writer that was frozen".to_owned());
         }
-        if self.writer.is_revoked_at(row.id, stored.kind) {
+        let is_taken = takes_revoked && self.writer.is_revoked_behind(row.id);
+        if !is_taken && self.writer.is_revoked_at(row.id, stored.kind) {
             let expected = "none behind the last good one of a revoked writer".to_owned();
             return broken(ChainRule::Revoked, "an entry".to_owned(), expected);
         }

@@ -140,4 +140,9 @@ impl<'v> Verifier<'v> {
     pub(crate) fn run_in(&self, tx: &dyn Transaction) -> Result<VerifyReport> {
         Plan::of(tx, self.tenant, &self.anchors, self.since)?.map_or_else(Ok, |plan| plan.run_alone(tx))
     }
+    /// The same, where an entry that a later revocation takes back is no break and hides none behind it.
+    pub(crate) fn run_with_revoked_in(&self, tx: &dyn Transaction) -> Result<VerifyReport> {
+        let plan = Plan::of(tx, self.tenant, &self.anchors, self.since)?;
+        plan.map_or_else(Ok, |plan| plan.with_revoked().run_alone(tx))
+    }
 }

@@ -8,6 +8,7 @@ use super::log::{Log, Place};
 use super::record::{Entry, Payload};
 use super::report::BundleReport;
 use super::standing::Standings;
+use crate::causal::key_event::REVOCATION;
 use crate::causal::merkle::Frontier;
 use crate::causal::verify::tail::Heads;
 use crate::causal::writer::Identity;
@@ -225,7 +226,7 @@ impl<'h> Checker<'h> {
         let anchored = if let TailVerdict::Consistent { anchored } = tail { anchored } else { 0 };
         let mut logs = logs;
         logs.sort_unstable_by_key(|log| log.order);
-        let logs = logs.into_iter().map(|log| log.report(anchored)).collect();
+        let logs = logs.into_iter().map(|log| log.report(anchored, self.standings.last_good(&log.writer()))).collect();
         let [entries, _, payloads] = found;
         Ok(BundleReport::new(self.header, entries, payloads, bytes, logs, tail))
     }
@@ -315,6 +316,9 @@ impl<'h> Checker<'h> {
         }
         if entry.position <= self.heads.newest() {
             log.anchor();
+        }
+        if stored.kind != REVOCATION {
+            log.note_revocable();
         }
         Ok(())
     }

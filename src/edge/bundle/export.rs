@@ -52,7 +52,8 @@ impl Vault {
     /// the part, and otherwise in the tree as it is now. So export up to a checkpoint, and the file carries its proof.
     ///
     /// What is written is verified as it is written: a vault that is damaged there gives no bundle but an error, and the
-    /// file has no end. Memory grows as for [`Bundle::verify`](crate::Bundle::verify). In a database in memory writers
+    /// file has no end. Entries that a [revocation](Self::revoke) took back later are no damage: they are written, and the
+    /// report says of their logs that they are revoked. Memory grows as for [`Bundle::verify`](crate::Bundle::verify). In a database in memory writers
     /// wait while it is written.
     pub fn export(&self, filter: Filter, out: impl Write) -> Result<BundleReport> {
         filter.check()?;

@@ -44,7 +44,8 @@ impl Vault {
     ///
     /// A bundle of another vault or tenant is refused, as are those of a stream or a writer, whose positions have gaps.
     /// Where the two histories differ, [`StoreError::BundleDiverges`] names the position. Importing again does nothing.
-    /// Payloads above this vault's [limit](VaultBuilder::payload_limit) are refused. Checkpoints are not taken over.
+    /// Payloads above this vault's [limit](VaultBuilder::payload_limit) are refused. Checkpoints are not taken over. Entries
+    /// that a revocation in the bundle takes back are stored, and verification says here of them what it says there.
     ///
     /// ```
     /// use causal_vault::{Event, Filter, Vault};

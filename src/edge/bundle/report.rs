@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::header::{BundleContents, Header};
-use crate::causal::{LogReport, Realm, TailVerdict, TreeHead};
+use crate::causal::{LogReport, LogVerdict, Realm, TailVerdict, TreeHead};
 
 /// What was found in a bundle that is whole: every record of it holds under the tree it names.
 ///
@@ -40,7 +40,9 @@ pub struct BundleReport {
     pub payloads: u64,
     /// The length of the bundle.
     pub bytes: u64,
-    /// Each log, as far as it is in the bundle.
+    /// Each log, as far as it is in the bundle. [`Broken`](LogVerdict::Broken) are those, and no others, that go on behind
+    /// the last good entry of a writer which was [revoked](crate::Vault::revoke) later, where the bundle begins with the
+    /// first position and leaves out none.
     pub logs: Vec<LogReport>,
     /// What the anchors say about the tree. Those of sizes at which the bundle shows no tree are not compared.
     pub tail: TailVerdict,
@@ -59,7 +61,7 @@ impl BundleReport {
         Self { realm, tenant, contents, tree: header.tree, entries, payloads, bytes, logs, tail }
     }
 
-    /// Whether no anchor is contradicted. It does not mean signed, or anchored: read the verdicts.
+    /// Whether no anchor is contradicted. It does not mean signed, anchored, or not revoked: read the verdicts.
     ///
     /// ```
     /// use causal_vault::{Anchor, Bundle, Filter, Vault};
@@ -88,7 +90,12 @@ impl fmt::Display for BundleReport {
                 write!(f, " at positions {} to {up_to}", after + 1)?;
             }
         }
-        write!(f, ", {} entries in {} logs, in a tree of {}", self.entries, self.logs.len(), self.tree.size)?;
+        write!(f, ", {} entries in {} logs", self.entries, self.logs.len())?;
+        match self.logs.iter().filter(|log| matches!(log.verdict, LogVerdict::Broken(_))).count() {
+            0 => {}
+            revoked => write!(f, ", {revoked} of them with REVOKED entries")?,
+        }
+        write!(f, ", in a tree of {}", self.tree.size)?;
         match self.tail {
             TailVerdict::Consistent { anchored } => write!(f, ", anchored up to {anchored}"),
             TailVerdict::Diverged { at } => write!(f, ", DIVERGED from the anchor at {at}"),

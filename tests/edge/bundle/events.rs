@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use causal_vault::{
-    Bundle, BundleContents, ChainRule, EntryHash, EntryV1, Fingerprint, PayloadDigest, Realm, Signer, StoreError,
-    Vault, tree_root,
+    Bundle, BundleContents, ChainRule, EntryHash, EntryV1, Filter, Fingerprint, LogReport, LogVerdict, PayloadDigest,
+    Realm, Signer, StoreError, Vault, tree_root,
 };
 
 use super::file::{ENTRY, File, field};
 use super::forge::{Made, begin_log, bundle};
-use super::{key, verify};
+use super::{export, key, verify};
 
 /// A writer by its first key and the one that signs now, or by its name.
 #[derive(Clone, Copy, PartialEq)]
@@ -241,6 +241,29 @@ fn lookalikes() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Writers that were revoked once entries of theirs stood there, each with how many of the logs go on behind a last good one.
+fn taken_back() -> Vec<(String, Vec<u8>, usize)> {
+    let other = |by| Said { stream: "other".into(), ..note(by) };
+    let from =
+        |good: &[usize]| vec![note(CAROL), note(CAROL), other(CAROL), note(ALICE), revocation(VAULT, CAROL, good)];
+    let also = |first: &[usize], second: &[usize]| [from(first), vec![revocation(VAULT, CAROL, second)]].concat();
+    [
+        ("all it wrote", from(&[]), 2),
+        ("all but its first", from(&[1]), 2),
+        ("all behind the end of a log", from(&[2]), 1),
+        ("nothing", from(&[3]), 0),
+        ("less, and then more", also(&[3], &[1]), 2),
+        ("more, and then less", also(&[2], &[3]), 1),
+        ("all it wrote, and then nothing", also(&[], &[3]), 2),
+        ("the only entry", vec![note(ALICE), revocation(VAULT, ALICE, &[])], 1),
+        ("nothing but its own word", vec![note(ALICE), revocation(CAROL, CAROL, &[])], 0),
+        ("what it says itself", vec![note(CAROL), note(CAROL), revocation(CAROL, CAROL, &[1])], 1),
+        ("what it says twice", vec![note(CAROL), revocation(CAROL, CAROL, &[]), revocation(CAROL, CAROL, &[1])], 1),
+    ]
+    .map(|(name, history, logs)| (format!("a revocation of {name}"), everything(&history), logs))
+    .into()
+}
+
 /// What must go through.
 pub(super) fn honest() -> Vec<(String, Vec<u8>)> {
     let begun = [epoch(VAULT, "vault:writers", "vault.epoch", 5), Said { epoch: 5, ..note(ALICE) }];
@@ -260,6 +283,7 @@ pub(super) fn honest() -> Vec<(String, Vec<u8>)> {
     .into_iter()
     .map(|(name, bytes)| (name.to_owned(), bytes))
     .collect::<Vec<_>>();
+    all.extend(taken_back().into_iter().map(|(name, bytes, _)| (name, bytes)));
     for (name, stream) in lookalikes() {
         all.push((format!("an epoch in a stream of {name}"), everything(&[said(ALICE, stream, "vault.epoch")])));
     }
@@ -269,12 +293,12 @@ pub(super) fn honest() -> Vec<(String, Vec<u8>)> {
 /// What must be refused, and the rule that it breaks.
 pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
     use ChainRule::{Epoch, Frozen, KeyEvent, Lamport, Revoked};
+    let revoked = [note(CAROL), note(CAROL), revocation(VAULT, CAROL, &[1]), note(CAROL)];
     let begins = |by, stream, kind| everything(&[epoch(by, stream, kind, 5)]);
     let carols = [note(CAROL), revocation(BOB, CAROL, &[1])];
     let with_payload = Said { payload: b"why".into(), ..revocation(VAULT, CAROL, &[1]) };
     let frozen = [said(VAULT, about(ALICE), "vault.equivocation"), said(VAULT, about(ALICE), "note"), note(ALICE)];
     let back = [epoch(VAULT, "vault:writers", "vault.epoch", 5), epoch(VAULT, "vault:writers", "vault.epoch", 3)];
-    let earlier = [note(CAROL), note(CAROL), revocation(VAULT, CAROL, &[2]), revocation(VAULT, CAROL, &[1])];
     [
         ("an epoch that nothing begins", everything(&[Said { epoch: 1, ..note(ALICE) }]), Epoch),
         ("an epoch in another stream", begins(VAULT, "elsewhere", "vault.epoch"), Epoch),
@@ -288,7 +312,7 @@ pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
             everything(&[note(CAROL), note(CAROL), revocation(VAULT, CAROL, &[1, 2])]),
             KeyEvent,
         ),
-        ("a revocation behind another, of less", everything(&earlier), Revoked),
+        ("an entry behind a revocation", everything(&revoked), Revoked),
         ("a frozen writer, and a note about it", everything(&frozen), Frozen),
         ("a rotation that is not told", rotating(false, true), KeyEvent),
         ("a rotation that is told and not signed", rotating(true, false), KeyEvent),
@@ -339,6 +363,53 @@ fn a_history_that_breaks_no_rule_is_restored_and_verifies_in_the_vault() {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::restore(folder.path().join("v"), &bytes[..], &[]).unwrap();
         let report = vault.verify(&[]).unwrap();
-        assert!(report.is_intact(), "{name}: {report}");
+        let revoked = revoked_logs(&verify(&bytes, &[]).unwrap().logs);
+        assert_eq!((revoked_logs(&report.logs), report.breaks.len()), (revoked, 0), "{name}: {report}");
+        assert_eq!(report.is_intact(), revoked == 0, "{name}: {report}");
+        assert_eq!(vault.rebuild(&[]).unwrap(), report, "{name}");
+        let again = verify(&export(&vault, Filter::all()), &[]).unwrap();
+        assert_eq!(revoked_logs(&again.logs), revoked, "{name}");
+    }
+}
+
+fn revoked_logs(logs: &[LogReport]) -> usize {
+    let broken = logs.iter().filter_map(|log| match &log.verdict {
+        LogVerdict::Broken(broken) => Some(broken.rule),
+        _ => None,
+    });
+    broken.inspect(|rule| assert_eq!(*rule, ChainRule::Revoked)).count()
+}
+
+/// A vault whose stolen key was revoked from the beginning could not be exported any more.
+#[test]
+fn what_was_revoked_once_it_stood_there_is_told_and_breaks_no_bundle() {
+    for (name, bytes, expected) in taken_back() {
+        let report = verify(&bytes, &[]).unwrap();
+        assert_eq!(revoked_logs(&report.logs), expected, "{name}");
+        // Which of its entries they are, the log alone does not say.
+        for log in report.logs.iter().filter(|log| matches!(log.verdict, LogVerdict::Broken(_))) {
+            let ranges: Vec<_> = log.ranges().into_iter().map(|range| (range.first, range.last)).collect();
+            assert_eq!(ranges, [(log.first, log.entries)], "{name}");
+        }
+        assert_eq!(report.to_string().contains("REVOKED"), expected > 0, "{name}: {report}");
+        assert_eq!(revoked_logs(&verify(&range(&bytes), &[]).unwrap().logs), expected, "{name}");
+    }
+}
+
+/// A range behind the first position cannot tell who was revoked; the vault does.
+#[test]
+fn what_a_revoked_writer_wrote_before_is_imported_and_what_it_wrote_behind_is_not() {
+    let history = [note(BOB), note(BOB), revocation(VAULT, BOB, &[1]), note(BOB)];
+    for (count, is_good) in [(3, true), (4, false)] {
+        let (made, bundle) = play(&history[..count], &[]);
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::restore(folder.path().join("v"), &everything(&history[..1])[..], &[]).unwrap();
+        let outcome = vault.import(&range_behind_first(&made[0], &bundle)[..], &[]);
+        match outcome {
+            Ok(done) => assert_eq!((done.imported, is_good), (2, true)),
+            Err(StoreError::BundleBroken { rule: ChainRule::Revoked, position: Some(4), .. }) => assert!(!is_good),
+            Err(error) => panic!("{error}"),
+        }
+        assert_eq!(vault.verify(&[]).unwrap().is_intact(), !is_good);
     }
 }

@@ -212,7 +212,6 @@ pub(super) fn forged() -> Vec<(String, Vec<u8>, ChainRule)> {
         ("everything of nothing, and another root", nothing(0), TreeHead),
         ("a range of nothing, and another root", nothing(1), TreeHead),
         ("an entry of a revoked writer", told([revoked(), made(&one)]), Revoked),
-        ("a revocation of what is there", told([made(&one), revoked()]), Revoked),
         ("an entry of a frozen writer", told([frozen(), made(&one)]), Frozen),
         ("a freeze by itself", alice(&[said("alice", "vault.equivocation", b"proof")]), KeyEvent),
         ("a rotation of a named writer", alice(&[said("alice", "vault.rotation", &[7; 32])]), KeyEvent),

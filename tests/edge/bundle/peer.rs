@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use causal_vault::{
-    Anchor, Bundle, BundleContents, BundleReport, Filter, NoteSigner, NoteVerifier, TailVerdict, Vault,
+    Anchor, Bundle, BundleContents, BundleReport, Filter, LogVerdict, NoteSigner, NoteVerifier, TailVerdict, Vault,
 };
 use serde_json::json;
 
@@ -50,6 +50,10 @@ fn says(report: &BundleReport, compared: &[Anchor]) -> String {
         }
         _ => "everything".to_owned(),
     };
+    let revoked = match report.logs.iter().filter(|log| matches!(log.verdict, LogVerdict::Broken(_))).count() {
+        0 => String::new(),
+        count => format!(", {count} of them with revoked entries"),
+    };
     let sizes: Vec<_> = compared.iter().map(|anchor| anchor.size.to_string()).collect();
     let anchored = match report.tail {
         TailVerdict::Consistent { anchored } => {
@@ -59,7 +63,7 @@ fn says(report: &BundleReport, compared: &[Anchor]) -> String {
         _ => "not anchored".to_owned(),
     };
     format!(
-        "vault {}, tenant '{}', {what}: {} entries in {} logs, in a tree of {} with root {}, {anchored}",
+        "vault {}, tenant '{}', {what}: {} entries in {} logs{revoked}, in a tree of {} with root {}, {anchored}",
         hex(&report.realm.as_bytes()[..8]),
         report.tenant,
         report.entries,

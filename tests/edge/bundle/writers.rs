@@ -44,6 +44,18 @@ fn frozen() -> Vault {
     vault
 }
 
+/// A vault and one whose key was in other hands from the beginning: whoever had it went on to another, and nothing counts.
+fn stolen() -> Vault {
+    let vault = scene();
+    let thief = vault.writer(key(5)).unwrap();
+    thief.commit(note("with a stolen key")).unwrap();
+    let thief = thief.rotate(key(15)).unwrap();
+    thief.commit(note("with one of the thief's")).unwrap();
+    thief.commit(Event::raw("note", "elsewhere").stream("elsewhere")).unwrap();
+    vault.revoke(thief.id(), None).unwrap();
+    vault
+}
+
 pub(super) fn forms() -> Vec<(String, Vec<u8>)> {
     let (vault, frozen) = (scene(), frozen());
     let bob = vault.writer(key(7)).unwrap().id();
@@ -59,6 +71,7 @@ pub(super) fn forms() -> Vec<(String, Vec<u8>)> {
         all.push((format!("writers, {name}"), export(&vault, filter)));
     }
     all.push(("writers, frozen".to_owned(), export(&frozen, Filter::all())));
+    all.push(("writers, stolen".to_owned(), export(&stolen(), Filter::all())));
     all
 }
 
@@ -121,6 +134,23 @@ fn a_vault_with_rotations_revocations_and_epochs_is_restored_and_continued() {
         assert_eq!(copy.import(&news[..], &[head(&vault)]).unwrap().imported, 1);
         assert!(copy.verify(&[head(&vault)]).unwrap().is_intact());
     }
+}
+
+#[test]
+fn a_vault_whose_stolen_key_counts_for_nothing_is_exported_restored_and_continued() {
+    let (vault, folder) = (stolen(), tempfile::tempdir().unwrap());
+    let bundle = export(&vault, Filter::all());
+    let told = verify(&bundle, &[head(&vault)]).unwrap().to_string();
+    assert!(told.contains("4 of them with REVOKED entries"), "{told}");
+    let copy = Vault::restore(folder.path().join("v"), &bundle[..], &[head(&vault)]).unwrap();
+    let report = copy.verify(&[head(&vault)]).unwrap();
+    assert_eq!(report, vault.verify(&[head(&vault)]).unwrap());
+    assert_eq!((report.is_intact(), report.breaks.len()), (false, 0));
+    let bob = vault.writer(key(7)).unwrap().id();
+    vault.writer_as(bob, key(27)).unwrap().commit(note("on")).unwrap();
+    let news = export(&vault, Filter::all().after(copy.tree_head().unwrap().into()));
+    assert_eq!(copy.import(&news[..], &[head(&vault)]).unwrap().imported, 1);
+    assert!(copy.writer_as(vault.writer(key(5)).unwrap().id(), key(15)).unwrap().commit(note("more")).is_err());
 }
 
 #[test]
