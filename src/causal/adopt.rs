@@ -10,9 +10,10 @@ use super::entry::{EntryV1, Scheme};
 use super::event_id;
 use super::fingerprint::Fingerprint;
 use super::hash::{EntryHash, PayloadDigest, causal_hash};
+use super::key_event::SignedEntry;
 use super::merkle::TreeHead;
 use super::path;
-use super::table::entry::{Link, NewRow, StoredPayload};
+use super::table::entry::{Link, NewRow, Row, StoredPayload};
 use super::table::head::Moved;
 use super::table::timeline::{MAIN, Timeline};
 use super::table::{chain, edge, entry, head, kind, log, node, payload, timeline, writer};
@@ -93,14 +94,15 @@ impl<'t> Adopter<'t> {
         Ok(link.map(|link| link.hash))
     }
 
-    /// The hash and the signature of the entry that stands where this one says it does in its log.
-    pub(crate) fn twin(&mut self, stored: &EntryV1<'_>) -> Result<Option<(EntryHash, Option<[u8; 64]>)>> {
+    /// The entry that stands where this one says it does in its log, if it is signed itself.
+    pub(crate) fn twin(&mut self, stored: &EntryV1<'_>) -> Result<Option<SignedEntry>> {
         self.heads.store(self.sql)?;
         let Some(writer) = writer::find(self.sql, &stored.writer)? else { return Ok(None) };
         let epochs = log::epochs(self.sql, self.timeline.id, stored.stream, writer)?;
         let Some((log, _)) = epochs.into_iter().find(|(_, epoch)| *epoch == stored.epoch) else { return Ok(None) };
         let Some(link) = chain::link_at(self.sql, log, stored.seq)? else { return Ok(None) };
-        entry::by_id(self.sql, link.id, |row| Ok((row.hash, row.signature)))
+        let signed = |row: Row<'_>| row.signature.map(|signature| SignedEntry { bytes: row.bytes.to_vec(), signature });
+        entry::by_id(self.sql, link.id, |row| Ok(signed(row))).map(Option::flatten)
     }
 
     /// Stores bytes under their digest, once.

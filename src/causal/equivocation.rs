@@ -234,6 +234,37 @@ impl Equivocation {
     }
 }
 
+impl StoreError {
+    /// The proof that a bundle and a vault [diverge](Self::BundleDiverges) because a writer has signed both. Of other errors
+    /// there is none.
+    ///
+    /// ```
+    /// use causal_vault::{Event, Filter, SigningKey, Vault};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let here = Vault::in_memory()?;
+    /// let copy = |vault: &Vault| {
+    ///     let mut file = Vec::new();
+    ///     vault.export(Filter::all(), &mut file).map(|_| file)
+    /// };
+    /// let there = Vault::restore(folder.path().join("there.vault"), &copy(&here)?[..], &[])?;
+    /// for (vault, text) in [(&here, "5 to bob"), (&there, "5 to eve")] {
+    ///     vault.writer(SigningKey::from_bytes(&[7; 32]))?.commit(Event::raw("pay", text).stream("ledger"))?;
+    /// }
+    /// let error = here.import(&copy(&there)?[..], &[]).unwrap_err();
+    /// let proof = error.equivocation().expect("one key has signed both");
+    /// here.report_equivocation(&proof)?;
+    /// assert!(here.standing(proof.place().writer)?.frozen.is_some());
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    pub fn equivocation(&self) -> Option<Equivocation> {
+        match self {
+            Self::BundleDiverges { equivocation: Some(proof), .. } => Equivocation::from_bytes(proof).ok(),
+            _ => None,
+        }
+    }
+}
+
 impl TryFrom<Vec<u8>> for Equivocation {
     type Error = StoreError;
 

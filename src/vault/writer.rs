@@ -66,6 +66,10 @@ impl Writer {
     /// Signs only the last entry of each transaction in a stream: through the chain it covers the ones before it, at a
     /// fraction of the cost. Of no effect on a named writer.
     ///
+    /// What is covered so cannot be shown to others by itself: an entry inside a batch has no signature of its own. If its
+    /// writer signs another batch with another entry at that place, both histories are signed, and there is no portable proof
+    /// against the writer ([`Equivocation`](crate::Equivocation)) but where both have a signed entry at one place.
+    ///
     /// ```
     /// use causal_vault::{Event, SigningKey, Vault};
     ///

@@ -71,7 +71,7 @@ pub enum StoreError {
     /// A bundle of this tenant and this tenant's own history went different ways.
     #[error(
         "up to position {position} the bundle has {found} and this vault has {stored}{}; one of the two histories is not the one that was committed: compare both with a checkpoint",
-        if *equivocates { ", and one writer has signed both for one place in its log: an equivocation" } else { "" }
+        if equivocation.is_some() { ", and one writer has signed both for one place in its log: an equivocation, which StoreError::equivocation proves" } else { "" }
     )]
     BundleDiverges {
         /// The first position that differs, or the one before the bundle's first entry where they differed already.
@@ -80,8 +80,9 @@ pub enum StoreError {
         found: String,
         /// What the vault has there.
         stored: String,
-        /// Whether the bundle's entry and one of the vault's are signed by one writer for one place in one log.
-        equivocates: bool,
+        /// The bytes of a proof, where the bundle's entry and one of the vault's are signed by one writer for one place in one
+        /// log: see [`equivocation`](StoreError::equivocation).
+        equivocation: Option<Vec<u8>>,
     },
 
     /// A lock was not free within the time-out.

@@ -111,10 +111,15 @@ impl<'h> Checker<'h> {
 
     /// The key that signs the entries of an epoch: that of the last rotation that ended an earlier one.
     pub(super) fn key(&self, writer: &Fingerprint, epoch: u32) -> Option<[u8; 32]> {
-        let writer = self.writers.get(writer)?;
-        let rotated = writer.ended.partition_point(|ended| *ended < epoch).checked_sub(1);
-        let rotated = rotated.and_then(|last| writer.rotations.get(last)).map(|rotation| rotation.key);
-        rotated.or(writer.identity.first_key())
+        let rotated = self.rotations_before(writer, epoch).last().map(|rotation| rotation.key);
+        rotated.or(self.identity(writer)?.first_key())
+    }
+
+    /// The rotations that lead to that key.
+    pub(super) fn rotations_before(&self, writer: &Fingerprint, epoch: u32) -> &[KeyRotation] {
+        let Some(writer) = self.writers.get(writer) else { return &[] };
+        let ended = writer.ended.partition_point(|ended| *ended < epoch);
+        writer.rotations.get(..ended).unwrap_or_default()
     }
 
     /// How many rotations were told of each writer.

@@ -9,8 +9,8 @@ use super::read::{Bundle, Receive};
 use super::record::{Entry, Payload};
 use super::report::BundleReport;
 use crate::causal::adopt::{Adopter, Foreign};
-use crate::causal::signer::{PURPOSE_ENTRY, PURPOSE_KEY_EVENT, verify_signature};
-use crate::causal::{Anchor, Break, PayloadDigest};
+use crate::causal::writer::Identity;
+use crate::causal::{Anchor, Break, Equivocation, PayloadDigest, SignedEntry};
 use crate::vault::{Vault, VaultBuilder};
 use crate::words::{Result, StoreError};
 
@@ -43,7 +43,9 @@ impl Vault {
     /// whoever holds the file and no key can make another history of unsigned writers.
     ///
     /// A bundle of another vault or tenant is refused, as are those of a stream or a writer, whose positions have gaps.
-    /// Where the two histories differ, [`StoreError::BundleDiverges`] names the position. Importing again does nothing.
+    /// Where the two histories differ, [`StoreError::BundleDiverges`] names the position; if a writer has signed both entries
+    /// there, [`StoreError::equivocation`] proves it, and [`report_equivocation`](Self::report_equivocation) is the next step.
+    /// Importing again does nothing.
     /// Payloads above this vault's [limit](VaultBuilder::payload_limit) are refused. Checkpoints are not taken over. Entries
     /// that a revocation in the bundle takes back are stored, and verification says here of them what it says there.
     ///
@@ -173,7 +175,7 @@ fn take_over<R: Read>(
     if before != here {
         let tree = |root: [u8; 32]| format!("a tree with root {}", blake3::Hash::from_bytes(root));
         let (found, stored) = (tree(before), tree(here));
-        return Err(StoreError::BundleDiverges { position: after, found, stored, equivocates: false });
+        return Err(StoreError::BundleDiverges { position: after, found, stored, equivocation: None });
     }
     let mut taker = Taker { adopter, start, payload_limit };
     let report = bundle.receive(anchors, &mut taker)?;
@@ -252,18 +254,24 @@ impl Taker<'_, '_> {
             position,
             found: format!("entry {}", checked.hash),
             stored: format!("entry {here}"),
-            equivocates: self.equivocates(entry, checked, checker)?,
+            equivocation: self.equivocation(entry, checked, checker)?.map(|proof| proof.to_bytes()),
         })
     }
 
-    /// Whether the writer has signed both this entry and another one for the same place in its log: of the two
-    /// [`Equivocation`](crate::Equivocation) makes a proof.
-    fn equivocates(&mut self, entry: &Entry<'_>, checked: &Checked<'_>, checker: &Checker<'_>) -> Result<bool> {
+    /// The proof, where the writer has signed both this entry and another one for the same place in its log.
+    fn equivocation(
+        &mut self,
+        entry: &Entry<'_>,
+        checked: &Checked<'_>,
+        checker: &Checker<'_>,
+    ) -> Result<Option<Equivocation>> {
         let stored = &checked.stored;
-        let Some(key) = checker.key(&stored.writer, stored.epoch) else { return Ok(false) };
-        let Some((twin, Some(signature))) = self.adopter.twin(stored)? else { return Ok(false) };
-        let verifies = |purpose| verify_signature(purpose, &key, stored.realm.as_bytes(), twin.as_bytes(), &signature);
-        let holds = verifies(PURPOSE_ENTRY) || verifies(PURPOSE_KEY_EVENT);
-        Ok(twin != checked.hash && holds && entry.signature.is_some())
+        let key = checker.identity(&stored.writer).and_then(Identity::first_key);
+        let Some((key, signature)) = key.zip(entry.signature) else { return Ok(None) };
+        let Some(twin) = self.adopter.twin(stored)? else { return Ok(None) };
+        let rotations = checker.rotations_before(&stored.writer, stored.epoch).to_vec();
+        // What proves nothing is refused: the same entry, or another signature than the writer's.
+        let seen = SignedEntry { bytes: entry.bytes.to_vec(), signature };
+        Ok(Equivocation::new(key, rotations, [twin, seen]).ok())
     }
 }

@@ -1,4 +1,4 @@
-use causal_vault::{ChainRule, Event, EventRef, Filter, Position, StoreError, TailVerdict, Vault};
+use causal_vault::{ChainRule, EntryHash, Event, EventRef, Filter, Position, StoreError, TailVerdict, Vault};
 
 use super::damage::{damaged, forged};
 use super::file::{ENTRY, File, field};
@@ -118,6 +118,24 @@ fn tenants_of_one_vault_are_restored_one_after_the_other() {
     assert_same(&vault, &copy);
 }
 
+/// The error said that there is a proof, and nobody could get it.
+#[test]
+fn the_proof_of_an_equivocation_that_an_import_meets_freezes_its_writer() {
+    let vault = full();
+    let bob = vault.writer(key(7)).unwrap().rotate(key(17)).unwrap();
+    let (_folder, copy) = restored(&export(&vault, Filter::all()));
+    for (vault, text) in [(&vault, "one way"), (&copy, "the other way")] {
+        vault.writer_as(bob.id(), key(17)).unwrap().commit(note(text)).unwrap();
+    }
+    let proof = copy.import(&export(&vault, Filter::all())[..], &[]).unwrap_err().equivocation().unwrap();
+    assert_eq!((proof.place().writer, proof.rotations().len()), (bob.id(), 1));
+    for vault in [&vault, &copy] {
+        vault.report_equivocation(&proof).unwrap();
+        let error = vault.writer_as(bob.id(), key(17)).unwrap().commit(note("more")).unwrap_err();
+        assert!(matches!(error, StoreError::WriterFrozen { .. }), "{error}");
+    }
+}
+
 #[test]
 fn a_history_that_went_another_way_is_named_with_its_position_and_an_equivocation_as_such() {
     for signed in [true, false] {
@@ -131,9 +149,13 @@ fn a_history_that_went_another_way_is_named_with_its_position_and_an_equivocatio
         let before = copy.tree_head().unwrap();
         for bundle in [export(&vault, Filter::all()), export(&vault, Filter::all().after(at(&vault, 5)))] {
             match copy.import(&bundle[..], &[]).unwrap_err() {
-                StoreError::BundleDiverges { position: 10, equivocates, found, stored } => {
-                    assert_eq!(equivocates, signed);
-                    assert_ne!(found, stored);
+                error @ StoreError::BundleDiverges { position: 10, .. } => {
+                    let proof = error.equivocation();
+                    assert_eq!((proof.is_some(), error.to_string().contains("an equivocation")), (signed, signed));
+                    let entries = proof.iter().flat_map(|proof| proof.entries().iter().map(|entry| &entry.bytes));
+                    for entry in entries.map(|bytes| format!("entry {}", EntryHash::of(bytes))) {
+                        assert!(error.to_string().contains(&entry), "{error}");
+                    }
                 }
                 other => panic!("{other}"),
             }
@@ -142,6 +164,7 @@ fn a_history_that_went_another_way_is_named_with_its_position_and_an_equivocatio
         let behind = export(&vault, Filter::all().after(at(&vault, 11)));
         let error = copy.import(&behind[..], &[]).unwrap_err();
         assert!(matches!(error, StoreError::BundleDiverges { position: 11, .. }), "{error}");
+        assert_eq!(error.equivocation(), None);
         assert_eq!(copy.tree_head().unwrap(), before);
         assert!(copy.verify(&[]).unwrap().is_intact());
     }
