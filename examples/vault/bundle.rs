@@ -1,16 +1,20 @@
 //! `export` and `import`: events as one file that verifies by itself.
 
+use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use causal_vault::limits::PAYLOAD_BYTES_MAX;
-use causal_vault::{Anchor, Bundle, BundleContents, BundleReport, ErrorKind, Filter, Position, Vault, VaultBuilder};
+use causal_vault::{
+    Anchor, Bundle, BundleContents, BundleReport, ErrorKind, Filter, LogVerdict, Position, StoreError, Vault,
+    VaultBuilder,
+};
 use serde_json::{Map, Value, json};
 
 use crate::args::Options;
 use crate::screen::{Screen, plural, safe};
-use crate::{Outcome, Verdict, find, trust};
+use crate::{Broken, Outcome, Verdict, find, trust};
 
 /// Writes a file that is not there yet, or to the standard output in its place.
 pub(crate) fn export(vault: &Vault, options: &Options, screen: &mut Screen<'_>) -> Outcome<Verdict> {
@@ -19,7 +23,7 @@ pub(crate) fn export(vault: &Vault, options: &Options, screen: &mut Screen<'_>) 
         let mut pipe = Pipe { out: screen.out, failed: None };
         let exported = vault.export(filter, &mut pipe);
         pipe.failed.map_or(Ok(()), Err)?;
-        return Ok(exported.map(|_| Verdict::Well)?);
+        return exported.map(|_| Verdict::Well).map_err(judged);
     }
     let file = File::create_new(path).map_err(|error| about(path, error))?;
     match write(vault, filter, file) {
@@ -34,7 +38,7 @@ pub(crate) fn export(vault: &Vault, options: &Options, screen: &mut Screen<'_>) 
 
 fn write(vault: &Vault, filter: Filter, file: File) -> Outcome<BundleReport> {
     let mut out = BufWriter::new(file);
-    let report = vault.export(filter, &mut out)?;
+    let report = vault.export(filter, &mut out).map_err(judged)?;
     out.flush()?;
     out.get_ref().sync_all()?;
     Ok(report)
@@ -64,7 +68,7 @@ impl Write for Pipe<'_> {
 pub(crate) fn import(options: &Options, screen: &mut Screen<'_>) -> Outcome<Verdict> {
     let path = Path::new(&options.operands[0]);
     let open = || File::open(path).map(BufReader::new).map_err(|error| about(path, error));
-    let bundle = Bundle::open(open()?)?;
+    let bundle = Bundle::open(open()?).map_err(judged)?;
     let (realm, tenant) = (bundle.realm(), bundle.tenant().to_owned());
     if let Some(other) = options.tenant.as_ref().filter(|named| **named != tenant) {
         return Err(format!("the bundle is of tenant {tenant:?}, not of {other:?}").into());
@@ -75,10 +79,20 @@ pub(crate) fn import(options: &Options, screen: &mut Screen<'_>) -> Outcome<Verd
     }
     let anchors: Vec<Anchor> = trusted.iter().map(|trusted| trusted.head.into()).collect();
     let done = match holds_vault(&options.file)? {
-        true => settings().open(&options.file)?.for_tenant(&tenant)?.import(open()?, &anchors)?,
-        false => settings().restore(&options.file, open()?, &anchors)?.1,
+        true => settings().open(&options.file)?.for_tenant(&tenant)?.import(open()?, &anchors),
+        false => settings().restore(&options.file, open()?, &anchors).map(|(_, done)| done),
     };
+    let done = done.map_err(judged)?;
     tell(&done.bundle, Some(done.imported), options, screen)
+}
+
+/// An error of a bundle, of the vault that it is written from, or of the two together: whether something is broken.
+fn judged(error: StoreError) -> Box<dyn Error + Send + Sync> {
+    match error {
+        error if error.kind() == ErrorKind::Corrupt => Broken(error).into(),
+        error @ StoreError::BundleDiverges { .. } => Broken(error).into(),
+        error => error.into(),
+    }
 }
 
 /// What another vault has accepted, this one accepts.
@@ -134,11 +148,13 @@ fn object(report: &BundleReport, imported: Option<u64>) -> Value {
         contents.insert("stream".to_owned(), json!(stream));
         contents.insert("writer".to_owned(), json!(writer.map(|writer| writer.to_hex())));
     }
+    let revoked = report.logs.iter().filter(|log| matches!(log.verdict, LogVerdict::Broken(_))).count();
     json!({
         "realm": report.realm.to_hex(),
         "tenant": report.tenant,
         "part": contents,
         "entries": report.entries,
+        "revoked_logs": revoked,
         "payloads": report.payloads,
         "bytes": report.bytes,
         "tree_size": report.tree.size,

@@ -24,10 +24,12 @@ mod verify;
 use std::env;
 use std::error::Error;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 
 use args::{Command, Options, Request};
+use causal_vault::StoreError;
 use screen::{Screen, safe_lines};
 
 /// What a command gives, or why it could not.
@@ -42,6 +44,18 @@ enum Verdict {
 
 /// It could not be told.
 const FAILED: u8 = 2;
+
+/// An error that tells what is broken.
+#[derive(Debug)]
+struct Broken(StoreError);
+
+impl Error for Broken {}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 fn main() -> ExitCode {
     let colours = stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -62,8 +76,9 @@ fn run(arguments: impl IntoIterator<Item = OsString>, screen: &mut Screen<'_>, e
         (Ok(verdict), Err(error)) if error.kind() == ErrorKind::BrokenPipe => verdict as u8,
         // Whoever reads has seen enough.
         (Err(error), _) if is_broken_pipe(&*error) => Verdict::Well as u8,
-        (Err(error), _) => fail(&error, errors),
-        (_, Err(error)) => fail(&error, errors),
+        (Err(error), _) if error.is::<Broken>() => fail(&error, Verdict::Broken as u8, errors),
+        (Err(error), _) => fail(&error, FAILED, errors),
+        (_, Err(error)) => fail(&error, FAILED, errors),
     }
 }
 
@@ -82,10 +97,10 @@ fn obey(options: &Options, screen: &mut Screen<'_>) -> Outcome<Verdict> {
     }
 }
 
-fn fail(error: &dyn std::fmt::Display, errors: &mut dyn Write) -> u8 {
+fn fail(error: &dyn fmt::Display, code: u8, errors: &mut dyn Write) -> u8 {
     // A terminal that is gone cannot be told.
     let _ = writeln!(errors, "vault: {}", safe_lines(&error.to_string()));
-    FAILED
+    code
 }
 
 fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {

@@ -48,7 +48,8 @@ fn an_export_that_fails_leaves_no_file_and_overwrites_none() {
     assert_eq!(std::fs::read(&bundle).unwrap(), b"mine");
     std::fs::remove_file(&bundle).unwrap();
     sandbox.tamper("UPDATE vault_entry SET payload = zeroblob(5) WHERE payload IS NOT NULL");
-    assert_eq!(sandbox.run(&["export", bundle.to_str().unwrap()]).code, 2);
+    assert_eq!(sandbox.run(&["export", bundle.to_str().unwrap()]).code, 1);
+    assert_eq!(sandbox.run(&["export", "-"]).code, 1);
     assert!(!bundle.exists());
 }
 
@@ -59,11 +60,13 @@ fn what_cannot_be_imported_is_refused_and_nothing_of_it_stays() {
     let path = bundle.to_str().unwrap();
     sandbox.text(&["export", path]);
     let copy = sandbox.beside("copy.vault");
-    let refused = |file: &std::path::Path, arguments: &[&str], words: &str| {
+    let exits = |code: u8, file: &std::path::Path, arguments: &[&str], words: &str| {
         let said = run(file, &[&["import"], arguments].concat());
-        assert!(said.code == 2 && said.errors.contains(words), "{said:?}");
+        assert!(said.code == code && said.errors.contains(words), "{said:?}");
     };
-    refused(&copy, &[path, "--anchor", &other.anchor()], "");
+    let refused = |file: &std::path::Path, arguments: &[&str], words: &str| exits(2, file, arguments, words);
+    exits(1, &copy, &[path, "--anchor", &other.anchor()], "an anchor contradicts it");
+    refused(&copy, &[path, "--anchor", &format!("9{}", other.anchor())], "an anchor contradicts it");
     refused(&copy, &[path, "--tenant", "acme"], "is of tenant \"default\"");
     let (note, key) = other.checkpoint();
     refused(&copy, &[path, "--checkpoint", &note, "--key", &key], "is not about the vault");
@@ -73,17 +76,28 @@ fn what_cannot_be_imported_is_refused_and_nothing_of_it_stays() {
     refused(&other.file(), &[path], "it is of vault");
     assert_eq!(other.vault.tree_head().unwrap(), head);
 
-    let whole = std::fs::read(&bundle).unwrap();
+    let (whole, mut broken) = (std::fs::read(&bundle).unwrap(), 0);
     for at in (0..whole.len()).step_by(whole.len() / 40) {
         let mut damaged = whole.clone();
         damaged[at] ^= 1;
         for bytes in [&damaged[..], &whole[..at]] {
             std::fs::write(&bundle, bytes).unwrap();
-            refused(&copy, &[path], "");
+            // Some changes make another kind of bundle of it, or one that is too large.
+            let said = run(&copy, &["import", path]);
+            let is_broken = said.errors.contains("the bundle breaks a rule");
+            assert_eq!(said.code, if is_broken { 1 } else { 2 }, "{said:?}");
+            broken += usize::from(is_broken);
         }
     }
+    assert!(broken > 70, "{broken}");
     // What failed left the file free.
     std::fs::write(&bundle, whole).unwrap();
     assert_eq!(run(&copy, &["import", path]).code, 0);
     assert_eq!(Vault::open(&copy).unwrap().tree_head().unwrap(), sandbox.vault.tree_head().unwrap());
+    sandbox.alice().commit(Event::raw("note", "one way").stream("conv:demo")).unwrap();
+    let elsewhere = Vault::open(&copy).unwrap();
+    elsewhere.named_writer("alice").unwrap().commit(Event::raw("note", "another way").stream("conv:demo")).unwrap();
+    std::fs::remove_file(&bundle).unwrap();
+    sandbox.text(&["export", path]);
+    exits(1, &copy, &[path], "up to position 6 the bundle has");
 }

@@ -10,7 +10,7 @@ use super::record::{Entry, Payload};
 use super::report::BundleReport;
 use crate::causal::adopt::{Adopter, Foreign};
 use crate::causal::writer::Identity;
-use crate::causal::{Anchor, Break, Equivocation, PayloadDigest, SignedEntry};
+use crate::causal::{Anchor, Break, Equivocation, PayloadDigest, SignedEntry, TailVerdict};
 use crate::vault::{Vault, VaultBuilder};
 use crate::words::{Result, StoreError};
 
@@ -180,7 +180,11 @@ fn take_over<R: Read>(
     let mut taker = Taker { adopter, start, payload_limit };
     let report = bundle.receive(anchors, &mut taker)?;
     if !report.is_consistent() {
-        return refuse(format!("an anchor contradicts it ({report}); nothing of it was imported"));
+        let problem = format!("an anchor contradicts it ({report}); nothing of it was imported");
+        return match report.tail {
+            TailVerdict::Diverged { .. } => Err(StoreError::Corrupt { what: "the bundle".to_owned(), detail: problem }),
+            _ => refuse(problem),
+        };
     }
     let now = adopter.head().size;
     if let Some(broken) = adopter.first_break()? {
