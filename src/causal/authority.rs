@@ -238,6 +238,17 @@ pub(crate) fn first_key<S: Sql + ?Sized>(sql: &S, writer: &Fingerprint) -> Resul
     Ok(row.map(|(_, identity)| identity).filter(|identity| identity.id() == *writer).and_then(|own| own.first_key()))
 }
 
+/// The writer of a tenant that has gone on to this key, if there is one.
+pub(crate) fn rotated_to<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>, key: &[u8; 32]) -> Result<Option<Fingerprint>> {
+    for stream in log::streams_between(sql, scope.timeline, STREAMS.0, STREAMS.1)? {
+        let Some(writer) = subject(&stream) else { continue };
+        if Authority::read(sql, scope, &writer)?.rotations.iter().any(|(_, rotation)| rotation.key == *key) {
+            return Ok(Some(writer));
+        }
+    }
+    Ok(None)
+}
+
 /// What begins the tenant's epochs, and the epoch that holds from there on.
 pub(crate) fn epochs<S: Sql + ?Sized>(sql: &S, scope: Scope<'_>) -> Result<Vec<(u64, u32)>> {
     let mut epochs = Vec::new();

@@ -2,6 +2,7 @@
 
 use super::open::Vault;
 use crate::backend::{Access, Backend, Sql, columns};
+use crate::causal::authority;
 use crate::causal::merkle::Frontier;
 use crate::causal::schema::ensure_table;
 use crate::causal::table::{Table, int, node, text, timeline, writer};
@@ -50,7 +51,8 @@ impl Vault {
     /// Issues a checkpoint of the tree as it is now, keeps it in the vault and returns it: to be published where the
     /// vault's owner cannot take it back, see [`publish_checkpoint`](Self::publish_checkpoint).
     ///
-    /// The signer's name is this tenant's [`origin`](Self::origin); its key is used for nothing else. Where the tree has
+    /// The signer's name is this tenant's [`origin`](Self::origin). Its key is to be used for nothing else: one with which a
+    /// writer in this file began, or to which a writer of this tenant has rotated, is refused. Where the tree has
     /// not grown, the checkpoint that was issued before is returned, with its cosignatures. A tree that does not continue
     /// the one in the last checkpoint is an error that names both, and nothing is signed.
     ///
@@ -199,9 +201,14 @@ impl Vault {
                 self.origin_path()
             ));
         }
-        let fingerprint = Fingerprint::from_ed25519_pubkey(&signer.public_key());
-        match writer::find(self.db(), &fingerprint)? {
-            Some(_) => refuse(format!("its key is that of writer {fingerprint}; checkpoints have a key of their own")),
+        let key = signer.public_key();
+        let first = Fingerprint::from_ed25519_pubkey(&key);
+        let writer = match writer::find(self.db(), &first)? {
+            Some(_) => Some(first),
+            None => authority::rotated_to(self.db(), self.scope()?, &key)?,
+        };
+        match writer {
+            Some(writer) => refuse(format!("its key is that of writer {writer}; checkpoints have a key of their own")),
             None => Ok(()),
         }
     }

@@ -90,6 +90,26 @@ fn a_signer_of_another_name_or_with_a_writers_key_signs_no_checkpoint() {
 }
 
 #[test]
+fn a_key_that_a_writer_has_gone_on_to_signs_no_checkpoint_of_its_tenant() {
+    let vault = Vault::in_memory().unwrap();
+    let [first, second, log_key] = [5, 6, 9].map(|byte| SigningKey::from_bytes(&[byte; 32]));
+    let other = vault.writer(first).unwrap();
+    let bob = vault.writer(second).unwrap();
+    vault.checkpoint(&log(&vault)).unwrap();
+    // It is refused as well once it is an older one of the writer's.
+    let bob = bob.rotate(log_key).unwrap();
+    for _ in 0..2 {
+        let error = vault.checkpoint(&log(&vault)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(&format!("that of writer {}", bob.id())), "{error}");
+        drop(bob.rotate(SigningKey::from_bytes(&[10; 32])).unwrap());
+    }
+    let _renewed = other.rotate(SigningKey::from_bytes(&[11; 32])).unwrap();
+    let acme = vault.for_tenant("acme").unwrap();
+    acme.checkpoint(&log(&acme)).unwrap();
+}
+
+#[test]
 fn cosignatures_are_verified_and_kept_for_what_was_issued_here() {
     let vault = Vault::in_memory().unwrap();
     write(&vault, 3);

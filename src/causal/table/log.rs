@@ -45,6 +45,12 @@ pub(crate) fn exist_between<S: Sql + ?Sized>(sql: &S, timeline: u64, from: &str,
     Ok(sql.first(statement, &[int(timeline), text(from), text(to)], |_| Ok(()))?.is_some())
 }
 
+/// Those of these streams.
+pub(crate) fn streams_between<S: Sql + ?Sized>(sql: &S, timeline: u64, from: &str, to: &str) -> Result<Vec<String>> {
+    let statement = "SELECT DISTINCT stream FROM vault_log WHERE timeline = ? AND stream >= ? AND stream < ?";
+    sql.all(statement, &[int(timeline), text(from), text(to)], |row| Ok(columns::text(row, 0)?.to_owned()))
+}
+
 pub(crate) fn create<S: Sql + ?Sized>(sql: &S, timeline: u64, stream: &str, writer: i64, epoch: u32) -> Result<i64> {
     sql.insert_returning(
         TABLE.name,
