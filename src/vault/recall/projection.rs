@@ -53,8 +53,12 @@ impl Projection {
         let first = entry::id(timeline, 0)?;
         let mut loaded = Self::empty(tenant, timeline, first);
         let mut at = None;
+        let mut stateless = Vec::new();
         for model in models(sql, timeline)? {
-            let Some((entry, store)) = state::get(sql, model.id)? else { continue };
+            let Some((entry, store)) = state::get(sql, model.id)? else {
+                stateless.push(model.id);
+                continue;
+            };
             let is_told = label::is_there(sql, entry)?;
             let is_ours = store.options() == options(sql, tenant, timeline, &model)?;
             if !is_told || !is_ours || entry::timeline(entry) != timeline || *at.get_or_insert(entry) != entry {
@@ -62,9 +66,14 @@ impl Projection {
             }
             loaded.groupings.insert(model.id, Grouping::of(model, store));
         }
-        if let Some(entry) = at {
-            (loaded.reached, loaded.hash) = (entry, hash_of(sql, entry)?);
+        let Some(entry) = at else { return Ok(loaded) };
+        for model in stateless {
+            // Its first event has founded this cell. Going on behind that event would leave its intents without it.
+            if past::home(sql, model, CellId(0), entry)?.is_some() {
+                return Ok(Self::empty(tenant, timeline, first));
+            }
         }
+        (loaded.reached, loaded.hash) = (entry, hash_of(sql, entry)?);
         Ok(loaded)
     }
 

@@ -115,6 +115,23 @@ fn states_of_two_moments_are_not_gone_on_from() {
 }
 
 #[test]
+fn states_are_not_gone_on_from_where_another_model_has_none() {
+    for damage in ["DELETE FROM vault_intent_state", "UPDATE vault_intent_state SET state = x'00'"] {
+        for model in [1, 2] {
+            let (_folder, path, edit) = closed_twice(|_, _| {});
+            assert_eq!(edit.execute(&format!("{damage} WHERE model = {model}"), []), Ok(1));
+            let vault = Vault::open(&path).unwrap();
+            for (n, values) in STREAM.events().0[200..230].iter().enumerate() {
+                alice(&vault).commit(thought(n, values)).unwrap();
+                let event = Event::raw("thought", "again").stream("mind").embedding("line", &values[..3]);
+                alice(&vault).commit(event).unwrap();
+            }
+            check(&vault);
+        }
+    }
+}
+
+#[test]
 fn a_state_of_other_options_is_not_gone_on_from() {
     let (_folder, path, edit) = closed_twice(|vault, time| {
         let options = IntentOptions::new("plane", 16);
