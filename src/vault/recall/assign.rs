@@ -14,8 +14,11 @@ use crate::vault::open::Vault;
 use crate::words::limits::POSITION_MAX;
 use crate::words::{Result, StoreError};
 
-/// Entries that one commit lets pass at most, its own among them.
+/// Entries that one commit lets pass for the first time at most, beside its own.
 const INLINE: usize = 32;
+/// Entries that are labelled already and that one commit lets pass again at most, before it is the turn of new ones. So
+/// many stand behind the stored states at most where two models have as many cells as they keep unless told otherwise.
+const AGAIN: usize = 4096;
 /// Entries that pass in one transaction when somebody asks, so that commits need not wait for long.
 const STEP: usize = 256;
 
@@ -23,7 +26,8 @@ const STEP: usize = 256;
 const FEW: usize = 64;
 
 impl Recall {
-    /// Shows the projection of a timeline as it goes on from what is stored. What fails half-way is gone, and loaded again.
+    /// Shows the projection of a timeline as it goes on from what is stored, and the last entry that is labelled. What
+    /// fails half-way is gone, and loaded again.
     ///
     /// The transaction comes first and the lock second, always.
     fn with<T>(
@@ -31,7 +35,7 @@ impl Recall {
         sql: &dyn Transaction,
         tenant: &str,
         timeline: u64,
-        show: impl FnOnce(&mut Projection) -> Result<T>,
+        show: impl FnOnce(&mut Projection, u64) -> Result<T>,
     ) -> Result<T> {
         let last = label::last(sql, timeline)?;
         let mut slot = self.projection.lock();
@@ -39,7 +43,7 @@ impl Recall {
             Some(projection) if projection.is_current(sql, timeline, last)? => projection,
             _ => Projection::load(sql, tenant, timeline)?,
         };
-        let shown = show(&mut projection)?;
+        let shown = show(&mut projection, last)?;
         *slot = Some(projection);
         Ok(shown)
     }
@@ -56,7 +60,7 @@ impl Recall {
         let unstored = self.projection.lock().as_ref().map(Projection::unstored);
         let Some((timeline, _)) = unstored.filter(|(_, events)| *events > FEW) else { return Ok(()) };
         let tx = db.begin(Access::Write)?;
-        self.with(&*tx, tenant, timeline, |projection| projection.store(&*tx))?;
+        self.with(&*tx, tenant, timeline, |projection, _| projection.store(&*tx))?;
         tx.commit()
     }
 }
@@ -78,16 +82,19 @@ impl Vault {
                 header.intent = Some(intent);
             }
         };
-        self.recall().with(sql, self.tenant(), timeline, |projection| {
-            projection.advance(sql, to, INLINE + events, tell)?;
+        self.recall().with(sql, self.tenant(), timeline, |projection, last| {
+            projection.catch_up(sql, last, AGAIN)?;
+            projection.advance(sql, last, to, INLINE + events, tell)?;
             if projection.is_due() { projection.store(sql) } else { Ok(()) }
         })
     }
 
     /// The position up to which every event with an embedding has been assigned to an intent.
     ///
-    /// A single commit assigns its event before it returns. Batches and transactions do not, and commits after them catch
-    /// up a few events at a time: [`assign_up_to`](Self::assign_up_to) does all of it.
+    /// A single commit assigns its event before it returns, unless more than a few events before it are still to be
+    /// assigned. Batches and transactions leave theirs, and [`rebuild`](Self::rebuild) and
+    /// [`choose_intents`](Self::choose_intents) leave all of them. Commits after them catch up a few events at a time:
+    /// [`assign_up_to`](Self::assign_up_to) does all of it.
     ///
     /// ```
     /// use causal_vault::{Event, Position, Vault};
@@ -139,8 +146,8 @@ impl Vault {
             self.ensure_recall()?;
             let to = entry::id(timeline, position.number().min(size))?;
             let tx = self.db().begin(Access::Write)?;
-            self.recall().with(&*tx, self.tenant(), timeline, |projection| {
-                projection.advance(&*tx, to, STEP, |_, _| {})?;
+            self.recall().with(&*tx, self.tenant(), timeline, |projection, last| {
+                projection.advance(&*tx, last, to, STEP, |_, _| {})?;
                 if projection.is_due() { projection.store(&*tx) } else { Ok(()) }
             })?;
             tx.commit()?;
@@ -259,10 +266,9 @@ impl Vault {
         if !super::is_there(&*sql)? {
             return Ok(None);
         }
-        let last = label::last(&*sql, timeline)?;
-        self.recall().with(&*sql, self.tenant(), timeline, |projection| {
+        self.recall().with(&*sql, self.tenant(), timeline, |projection, last| {
             // What is labelled is not written again: this only reads.
-            projection.advance(&*sql, last, usize::MAX, |_, _| {})?;
+            projection.advance(&*sql, last, last, usize::MAX, |_, _| {})?;
             projection.of(model.id).map(show).transpose()
         })
     }

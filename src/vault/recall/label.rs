@@ -93,6 +93,14 @@ pub(super) fn is_there<S: Sql + ?Sized>(sql: &S, entry: u64) -> Result<bool> {
     Ok(sql.first(statement, &[int(entry)], |_| Ok(()))?.is_some())
 }
 
+/// How many entries with ids above `after` and up to `to` have passed, counted up to `most`.
+pub(super) fn count<S: Sql + ?Sized>(sql: &S, after: u64, to: u64, most: usize) -> Result<usize> {
+    let statement = "SELECT count(*) FROM \
+                     (SELECT 1 FROM vault_intent_label WHERE entry > ? AND entry <= ? LIMIT ?) AS passed";
+    let count = sql.first(statement, &[int(after), int(to), int(most as u64)], |row| columns::counter(row, 0))?;
+    Ok(count.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX)))
+}
+
 /// The labels of entries with ids above `after` and up to `to`, in position order.
 pub(super) fn scan<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<Vec<Label>> {
     let statement = "SELECT entry, model, intent, cell FROM vault_intent_label \

@@ -96,15 +96,35 @@ impl Projection {
         Ok(true)
     }
 
-    /// Lets up to `budget` entries pass, of those up to the id `to`. Tells the intents that were assigned.
+    /// Lets what is labelled already, up to the entry `last`, pass again, unless that is more than `most` entries. Goes on
+    /// from what is stored where it is far behind that.
+    pub(super) fn catch_up(&mut self, sql: &dyn Transaction, last: u64, most: usize) -> Result<()> {
+        if self.reached >= last {
+            return Ok(());
+        }
+        let left = |from: u64| label::count(sql, from, last, most + 1);
+        if left(self.reached)? > most && state::is_behind(sql, self.reached, last)? {
+            let stored = Self::load(sql, &self.tenant, self.timeline)?;
+            if stored.reached > self.reached {
+                *self = stored;
+            }
+        }
+        if left(self.reached)? <= most {
+            self.advance(sql, last, last, most, |_, _| {})?;
+        }
+        Ok(())
+    }
+
+    /// Lets up to `budget` entries pass, of those up to the id `to`; those up to the entry `last` are labelled already.
+    /// Tells the intents that were assigned.
     pub(super) fn advance(
         &mut self,
         sql: &dyn Transaction,
+        last: u64,
         to: u64,
         budget: usize,
         mut assigned: impl FnMut(u64, IntentId),
     ) -> Result<()> {
-        let last = label::last(sql, self.timeline)?;
         for (id, input) in inputs(sql, self.timeline, self.reached, to, budget)? {
             let is_new = id > last;
             match input {
@@ -292,4 +312,32 @@ fn inputs<S: Sql + ?Sized>(sql: &S, timeline: u64, after: u64, to: u64, most: us
     inputs.sort_by_key(|(id, _)| *id);
     inputs.truncate(most);
     Ok(inputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Access;
+    use crate::causal::table::timeline;
+    use crate::vault::{Event, Vault};
+
+    #[test]
+    fn what_is_far_behind_goes_on_from_the_states_and_without_them_by_parts() {
+        let vault = Vault::in_memory().unwrap();
+        let alice = vault.named_writer("alice").unwrap();
+        for _ in 0..300 {
+            alice.commit(Event::raw("note", "hi").stream("demo").embedding("plane", &[1.0, 0.5])).unwrap();
+        }
+        let tx = vault.db().begin(Access::Write).unwrap();
+        let (timeline, _) = timeline::size(&*tx, vault.tenant(), timeline::MAIN).unwrap().unwrap();
+        let (first, last) = (entry::id(timeline, 0).unwrap(), label::last(&*tx, timeline).unwrap());
+        let reached = |most: usize| {
+            let mut projection = Projection::empty(vault.tenant(), timeline, first);
+            projection.catch_up(&*tx, last, most).unwrap();
+            entry::position(projection.reached)
+        };
+        assert_eq!([reached(100), reached(43)], [300, 256], "the states are those of entry 256");
+        tx.exec("DELETE FROM vault_intent_state", &[]).unwrap();
+        assert_eq!([reached(299), reached(300)], [0, 300]);
+    }
 }

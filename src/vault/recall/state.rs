@@ -44,6 +44,12 @@ pub(super) fn get<S: Sql + ?Sized>(sql: &S, model: i64) -> Result<Option<(u64, I
     }
 }
 
+/// Whether there is a state of an entry above `after` and up to `to`.
+pub(super) fn is_behind<S: Sql + ?Sized>(sql: &S, after: u64, to: u64) -> Result<bool> {
+    let statement = "SELECT 1 FROM vault_intent_state WHERE entry > ? AND entry <= ? LIMIT 1";
+    Ok(sql.first(statement, &[int(after), int(to)], |_| Ok(()))?.is_some())
+}
+
 /// Forgets the state of a model.
 pub(super) fn clear<S: Sql + ?Sized>(sql: &S, model: i64) -> Result<()> {
     sql.exec("DELETE FROM vault_intent_state WHERE model = ?", &[Value::Int(model)]).map(drop)

@@ -28,6 +28,31 @@ fn a_single_commit_tells_its_subscribers_the_intent() {
 }
 
 #[test]
+fn a_single_commit_is_assigned_at_once_however_many_are_to_pass_again_before_it() {
+    let (events, _) = STREAM.events();
+    for left in [33, 64, 250] {
+        let (folder, mut vault) = on_disk();
+        let path = folder.path().join("agents.vault");
+        for (n, values) in events.iter().take(left).enumerate() {
+            alice(&vault).commit(thought(n, values)).unwrap();
+        }
+        // A vault that is closed leaves a few events, and another one that is open as many as it likes.
+        let ours = if left > 64 {
+            Some(vault)
+        } else {
+            drop(vault);
+            None
+        };
+        vault = Vault::open(&path).unwrap();
+        let receipt = alice(&vault).commit(thought(left, &events[left])).unwrap();
+        assert!(vault.get(&receipt).unwrap().header.intent.is_some(), "behind {left}");
+        assert_eq!(vault.assigned_up_to().unwrap(), receipt.position);
+        check(&vault);
+        drop(ours);
+    }
+}
+
+#[test]
 fn batches_are_assigned_when_somebody_asks_and_single_commits_catch_up_a_part() {
     let vault = vault();
     let (events, _) = STREAM.events();
