@@ -12,7 +12,7 @@ use crate::vault::event::Event;
 use crate::vault::header::{EventHeader, Position};
 use crate::vault::open::Vault;
 use crate::words::limits::POSITION_MAX;
-use crate::words::{Result, StoreError};
+use crate::words::{ErrorKind, Result, StoreError};
 
 /// Entries that one commit lets pass for the first time at most, beside its own.
 const INLINE: usize = 32;
@@ -214,12 +214,17 @@ impl Vault {
                 ),
             });
         }
-        let before = match &known {
-            Some(model) => Some(projection::options(&*tx, self.tenant(), timeline, model)?),
-            None => None,
+        let is_other = match &known {
+            Some(model) => match projection::options(&*tx, self.tenant(), timeline, model) {
+                Ok(before) => before != options,
+                // What is damaged is written anew.
+                Err(error) if error.kind() == ErrorKind::Corrupt => true,
+                Err(error) => return Err(error),
+            },
+            None => false,
         };
         state::choose(&*tx, timeline, &options)?;
-        if before.is_some_and(|before| before != options) {
+        if is_other {
             forget(&*tx, timeline)?;
         }
         tx.commit()

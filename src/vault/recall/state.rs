@@ -68,9 +68,16 @@ pub(super) fn choose<S: Sql + ?Sized>(sql: &S, timeline: u64, options: &IntentOp
 pub(super) fn chosen<S: Sql + ?Sized>(sql: &S, timeline: u64, model: &str) -> Result<Option<IntentOptions>> {
     let statement = "SELECT options FROM vault_intent_choice WHERE timeline = ? AND model = ?";
     sql.first(statement, &[int(timeline), text(model)], |row| {
-        rmp_serde::from_slice(columns::blob(row, 0)?).map_err(|error| StoreError::Corrupt {
+        let damaged = |detail: String| StoreError::Corrupt {
             what: format!("the intent options of model {model:?}"),
-            detail: format!("they do not decode: {error}; choose them again"),
-        })
+            detail: format!("{detail}; choose them again"),
+        };
+        let options: IntentOptions = rmp_serde::from_slice(columns::blob(row, 0)?)
+            .map_err(|error| damaged(format!("they do not decode: {error}")))?;
+        options.check().map_err(|error| damaged(error.to_string()))?;
+        if options.model() != model {
+            return Err(damaged(format!("they are those of model {:?}", options.model())));
+        }
+        Ok(options)
     })
 }

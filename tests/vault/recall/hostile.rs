@@ -1,18 +1,19 @@
 //! Tables that somebody has edited: an error or an answer, never a panic, and `rebuild` mends it.
 
-use causal_vault::{Filter, IntentFact, IntentId, Position, Query, Vault};
+use causal_vault::{ErrorKind, Filter, IntentFact, IntentId, IntentOptions, Position, Query, Vault};
 use rusqlite::Connection;
 
 use super::super::{alice, on_disk};
 use super::{STREAM, check, thought};
 use crate::suite::suite;
 
-const CELLS: [(&str, &[&str]); 6] = [
+const CELLS: [(&str, &[&str]); 7] = [
     ("vault_intent", &["model", "intent"]),
     ("vault_intent_label", &["entry", "model", "intent", "cell"]),
     ("vault_intent_home", &["cell", "since", "intent"]),
     ("vault_intent_fact", &["entry", "ordinal", "rank", "fact", "source", "target"]),
     ("vault_intent_state", &["entry", "state"]),
+    ("vault_intent_choice", &["timeline", "model", "options"]),
     ("vault_embedding", &["model", "vector"]),
 ];
 
@@ -22,6 +23,8 @@ fn edited_tables_give_errors_or_answers_and_are_found_anew() {
     let (folder, vault) = on_disk();
     let path = folder.path().join("agents.vault");
     let (events, _) = STREAM.events();
+    let options = || IntentOptions::new("plane", 16);
+    vault.choose_intents(options()).unwrap();
     for (n, values) in events.iter().take(200).enumerate() {
         alice(&vault).commit(thought(n, values)).unwrap();
     }
@@ -31,7 +34,7 @@ fn edited_tables_give_errors_or_answers_and_are_found_anew() {
     for case in 0..u64::from(suite.cases) {
         std::fs::write(&path, &original).unwrap();
         let mut dice = suite.dice(case);
-        let (table, columns) = CELLS[usize::try_from(dice.below(6)).unwrap()];
+        let (table, columns) = CELLS[usize::try_from(dice.below(CELLS.len() as u64)).unwrap()];
         let column = columns[usize::try_from(dice.below(columns.len() as u64)).unwrap()];
         let value = ["-1", "0", "1 << 40", "9223372036854775807", "x'00ff'", "'x'", "zeroblob(64)", "NULL"];
         let value = value[usize::try_from(dice.below(8)).unwrap()];
@@ -57,9 +60,38 @@ fn edited_tables_give_errors_or_answers_and_are_found_anew() {
             assert!(!intact || !is_edited, "{edit}");
         } else {
             assert!(vault.rebuild(&[]).unwrap().is_intact(), "{edit}");
+            // What was chosen follows from nothing, and is chosen again.
+            vault.choose_intents(options()).unwrap();
             check(&vault);
         }
     }
+}
+
+#[test]
+fn options_that_are_damaged_stop_commits_until_they_are_chosen_again() {
+    let (folder, vault) = on_disk();
+    let edit = Connection::open(folder.path().join("agents.vault")).unwrap();
+    let (events, _) = STREAM.events();
+    let options = || IntentOptions::new("plane", 16);
+    vault.choose_intents(options()).unwrap();
+    let commit = |from: usize| {
+        let mut events = events.iter().enumerate().skip(from).take(100);
+        events.try_for_each(|(n, values)| alice(&vault).commit(thought(n, values)).map(drop))
+    };
+    commit(0).unwrap();
+    edit.execute_batch("CREATE TABLE whole AS SELECT options FROM vault_intent_choice").unwrap();
+    // "cells" is 1,000 in three bytes, and then 0 or a text.
+    let cells = |value: &str| format!("unhex(replace(hex(options), 'A563656C6C73CD03E8', 'A563656C6C73{value}'))");
+    for damaged in ["x''".to_owned(), "x'00ff'".to_owned(), cells("00"), cells("A131")] {
+        edit.execute_batch(&format!("UPDATE vault_intent_choice SET options = (SELECT {damaged} FROM whole)")).unwrap();
+        let error = commit(100).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains("choose them again"), "{damaged}: {error}");
+        vault.choose_intents(options()).unwrap();
+        check(&vault);
+    }
+    commit(100).unwrap();
+    check(&vault);
 }
 
 #[test]
