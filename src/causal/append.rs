@@ -191,6 +191,11 @@ impl<'t> Appender<'t> {
         })
     }
 
+    /// Whether embeddings of a model were stored before.
+    pub(crate) fn has_model(&mut self, name: &str) -> Result<bool> {
+        embedding::has_model(self.sql, &mut self.known, name)
+    }
+
     /// Stores bytes that no event comes with: once for each digest.
     pub(crate) fn put_payload(&self, digest: &PayloadDigest, bytes: &[u8]) -> Result<()> {
         payload::find_or_create(self.sql, self.known.timeline.id, digest, bytes).map(drop)

@@ -8,14 +8,20 @@ use super::table::{embedding, model};
 use crate::backend::{Sql, Transaction};
 use crate::words::{Result, StoreError};
 
-/// Refuses an embedding that cannot be compared with those of its model.
-pub(super) fn check(sql: &dyn Transaction, known: &mut Known, draft: &Draft<'_>) -> Result<()> {
-    let Some((name, values)) = &draft.embedding else { return Ok(()) };
+/// Whether there is a model of this name, which is then known.
+pub(super) fn has_model(sql: &dyn Transaction, known: &mut Known, name: &str) -> Result<bool> {
     if known.model(name).is_none()
         && let Some(model) = model::find(sql, known.timeline.id, name)?
     {
         known.learn_model(&model);
     }
+    Ok(known.model(name).is_some())
+}
+
+/// Refuses an embedding that cannot be compared with those of its model.
+pub(super) fn check(sql: &dyn Transaction, known: &mut Known, draft: &Draft<'_>) -> Result<()> {
+    let Some((name, values)) = &draft.embedding else { return Ok(()) };
+    has_model(sql, known, name)?;
     let found = dimensions(values);
     match known.model(name).filter(|model| model.dimensions != found) {
         None => Ok(()),

@@ -9,6 +9,7 @@ use super::event::Event;
 use super::filter::Filter;
 use super::header::{EventHeader, Position};
 use super::open::Vault;
+use super::recall::check_first;
 use super::receipt::Receipt;
 use super::writer::Writer;
 use crate::backend::{Access, Row, Transaction, Value};
@@ -283,7 +284,14 @@ impl VaultTransaction<'_> {
         let (events, bytes) = (committed.appended.len() + 1, committed.bytes + draft.bytes());
         check_batch(events, bytes)?;
         check_batch_bytes(events + committed.payloads, bytes)?;
-        let appended = self.vault.health().heed(self.appender.borrow_mut().append(author, draft))?;
+        let mut appender = self.appender.borrow_mut();
+        if let Some((model, values)) = &draft.embedding
+            && !self.vault.health().heed(appender.has_model(model))?
+        {
+            let dimension = values.len() / size_of::<f32>();
+            self.vault.health().heed(check_first(self.sql, appender.timeline(), model, dimension))?;
+        }
+        let appended = self.vault.health().heed(appender.append(author, draft))?;
         committed.appended.push((appended.event_id, appended.reference.hash));
         committed.bytes = bytes;
         committed.embedded += usize::from(appended.is_new && draft.embedding.is_some());

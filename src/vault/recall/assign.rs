@@ -186,6 +186,8 @@ impl Vault {
     /// the options is the vault's. Where that is not how they were found so far, every event of the tenant is assigned anew,
     /// when [asked to](Self::assign_up_to) and with the next commits: labels of then become what they would have been.
     ///
+    /// They may be chosen before the model's first embedding, which is refused if it has another dimension.
+    ///
     /// ```
     /// use causal_vault::{Event, IntentOptions, Vault};
     ///

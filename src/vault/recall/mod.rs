@@ -33,6 +33,7 @@ mod view;
 mod wanted;
 
 pub use hybrid::Hybrid;
+pub(super) use projection::check_first;
 pub(super) use query::Encoders;
 pub use query::Query;
 pub use similar::Similar;

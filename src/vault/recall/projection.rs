@@ -262,11 +262,29 @@ pub(super) fn models<S: Sql + ?Sized>(sql: &S, timeline: u64) -> Result<Vec<Mode
     Ok(model::all(sql)?.into_iter().filter(|model| model.timeline == timeline).collect())
 }
 
-/// How the intents of a model are found.
+/// How the intents of a model are found. What was chosen for other embeddings than it has is not meant.
 pub(super) fn options<S: Sql + ?Sized>(sql: &S, tenant: &str, timeline: u64, model: &Model) -> Result<IntentOptions> {
-    let chosen = state::chosen(sql, timeline, &model.name)?;
     let dimension = usize::try_from(model.dimensions).unwrap_or(usize::MAX);
+    let chosen = state::chosen(sql, timeline, &model.name)?.filter(|chosen| chosen.dimension() == dimension);
     Ok(chosen.unwrap_or_else(|| IntentOptions::new(model.name.as_str(), dimension)).tenant(tenant))
+}
+
+/// Refuses the first embedding of a model that options for another dimension were chosen for.
+pub(in crate::vault) fn check_first<S: Sql + ?Sized>(sql: &S, timeline: u64, model: &str, found: usize) -> Result<()> {
+    if !super::is_there(sql)? {
+        return Ok(());
+    }
+    match state::chosen(sql, timeline, model)?.filter(|chosen| chosen.dimension() != found) {
+        None => Ok(()),
+        Some(chosen) => Err(StoreError::Invalid {
+            what: "embedding",
+            reason: format!(
+                "it has {found} dimensions, and intents of model {model:?} were chosen for {}; choose them again, or give \
+                 another model another name",
+                chosen.dimension()
+            ),
+        }),
+    }
 }
 
 fn hash_of<S: Sql + ?Sized>(sql: &S, id: u64) -> Result<Option<EntryHash>> {

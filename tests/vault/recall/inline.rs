@@ -161,6 +161,36 @@ fn other_options_assign_everything_anew() {
 }
 
 #[test]
+fn an_embedding_that_options_of_another_dimension_were_chosen_for_is_refused() {
+    let vault = vault();
+    vault.choose_intents(IntentOptions::new("plane", 3)).unwrap();
+    let alice = alice(&vault);
+    let (bare, other) = (Event::raw("note", "hi").stream("mind"), thought(0, &[1.0, 0.5]));
+    for error in [
+        alice.commit(other.clone()).unwrap_err(),
+        alice.commit_batch([bare.clone(), other.clone()]).unwrap_err(),
+        vault.transaction(|tx| tx.append(&alice, other.clone())).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("it has 2 dimensions"), "{error}");
+        assert!(error.to_string().contains("model \"plane\" were chosen for 3"), "{error}");
+    }
+    assert_eq!(vault.tree_head().unwrap().size, 0);
+    vault
+        .transaction(|tx| {
+            assert!(tx.append(&alice, other.clone()).is_err());
+            tx.append(&alice, bare)
+        })
+        .unwrap();
+    vault.choose_intents(IntentOptions::new("plane", 2)).unwrap();
+    let receipt = alice.commit(other).unwrap();
+    assert!(vault.get(&receipt).unwrap().header.intent.is_some());
+    let error = vault.choose_intents(IntentOptions::new("plane", 3)).unwrap_err();
+    assert!(error.to_string().contains("3 dimensions"), "{error}");
+    check(&vault);
+}
+
+#[test]
 fn a_transaction_that_is_rolled_back_leaves_no_label_behind() {
     let (_folder, vault) = on_disk();
     let alice = alice(&vault);
