@@ -93,7 +93,15 @@ impl Vault {
             };
             found.insert(position, hybrid);
         }
-        for (rank, fits) in self.search(words, &query.filter, depth)?.into_iter().enumerate() {
+        let itself = match &query.about {
+            About::Event(key) => Some(self.get(key.clone())?.header.position),
+            About::Embedding(_) | About::Text(_) => None,
+        };
+        // Where the event itself is among those that have the words, it takes the place of no other.
+        let mut fits = self.search(words, &query.filter, depth.saturating_add(usize::from(itself.is_some())))?;
+        fits.retain(|fits| itself != Some(fits.event.header.position));
+        fits.truncate(depth);
+        for (rank, fits) in fits.into_iter().enumerate() {
             match found.get_mut(&fits.event.header.position) {
                 Some(hybrid) => (hybrid.score, hybrid.text_score) = (hybrid.score + share(rank), Some(fits.score)),
                 None => {

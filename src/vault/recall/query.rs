@@ -49,7 +49,7 @@ impl Query {
         Self { about: About::Embedding(values.to_vec()), model: Some(model.into()), words: None, filter: Filter::all() }
     }
 
-    /// An event that has an embedding; it is not found itself.
+    /// An event that has an embedding; it is not found itself, nor by its words.
     ///
     /// ```
     /// use causal_vault::{Position, Query};
@@ -79,7 +79,8 @@ impl Query {
         Self { about: About::Text(text.into()), model: None, words: None, filter: Filter::all() }
     }
 
-    /// The model whose embeddings are compared, where the vault has encoders for several.
+    /// The model whose embeddings are compared, where the vault has encoders for several. An event is compared by the
+    /// embedding that it has: to ask for another model is an error.
     ///
     /// ```
     /// let query = causal_vault::Query::text("the billing is down").model("hashing-v1-768");

@@ -41,7 +41,9 @@ impl Vault {
     /// The `k` events whose embeddings are nearest to what a query is about, the nearest first; of equally near ones the
     /// older. The answer is exact: that of a plain search over all embeddings.
     ///
-    /// Embeddings are indexed in memory, a byte for each value, as far as somebody asks; the first call loads them.
+    /// Embeddings are indexed in memory, as far as somebody asks; the first call loads them. Each takes a byte for each
+    /// value and 20 more, and up to an eighth of that is kept free. Filters by stream, writer or kind remember of each entry,
+    /// for each model that is asked about, which they are: about 50 bytes.
     /// Up to a position of the past the answer is the one that was given there, intents included, as far as the events were
     /// [assigned](Self::assign_up_to).
     ///
@@ -94,6 +96,14 @@ impl Vault {
                 let header = self.get(key.clone())?.header;
                 let none = || StoreError::NotFound { what: "an embedding", name: format!("of the event {key}") };
                 let model = header.model().ok_or_else(none)?.to_owned();
+                if let Some(asked) = query.model.as_ref().filter(|asked| **asked != model) {
+                    return Err(StoreError::Invalid {
+                        what: "query",
+                        reason: format!(
+                            "it asks for model {asked:?}, and the embedding of event {key} is of {model:?}"
+                        ),
+                    });
+                }
                 let timeline = timeline::size(sql, self.tenant(), timeline::MAIN)?.map_or(0, |(id, _)| id);
                 let id = entry::id(timeline, header.position.number())?;
                 let values = embedding::by_id(sql, id, |stored| UnitVector::new(&projection::values(stored.bytes)))?;

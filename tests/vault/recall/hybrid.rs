@@ -93,3 +93,23 @@ fn words_that_are_given_take_the_place_of_the_text() {
     assert_eq!(scores(Query::text("milk")), [true, false]);
     assert_eq!(scores(Query::text("milk").words("nothing")), [false, false]);
 }
+
+#[test]
+fn an_event_is_not_found_by_its_own_words_and_takes_the_place_of_no_other() {
+    let vault = vault();
+    vault.index_text(TextRule::kind("note")).unwrap();
+    let receipts: Vec<_> = (0..101_u16)
+        .map(|n| {
+            let event = Event::new("note", "milk and bread").unwrap().stream("chat");
+            alice(&vault).commit(event.embedding("plane", &[1.0, f32::from(n)])).unwrap()
+        })
+        .collect();
+    let query = Query::event(&receipts[3]).words("bread");
+    let found = vault.hybrid(&query, 200).unwrap();
+    assert_eq!(found.len(), 100);
+    let filtered = query.filter(Filter::all().up_to(receipts[100].position));
+    for found in [found, vault.hybrid(&filtered, 100).unwrap()] {
+        assert!(found.iter().all(|found| found.event.header.position != receipts[3].position));
+        assert!(found.iter().all(|found| found.similarity.is_some() && found.text_score.is_some()));
+    }
+}

@@ -52,6 +52,10 @@ fn an_event_is_not_found_near_itself_and_one_without_an_embedding_is_near_nothin
     assert_eq!(vault.similar(&Query::event(&receipts[1]), 9).unwrap().len(), 3);
     let others = Query::event(&receipts[1]).filter(Filter::all().after(receipts[1].position));
     assert_eq!(vault.similar(&others, 1).unwrap().len(), 1, "it is not among what is wanted");
+    assert_eq!(vault.similar(&Query::event(&receipts[1]).model("plane"), 9).unwrap().len(), 3);
+    let error = vault.similar(&Query::event(&receipts[1]).model("sphere"), 9).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("is of \"plane\""), "{error}");
     let error = vault.similar(&Query::event(&bare), 2).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
