@@ -19,12 +19,16 @@ use crate::words::{Result, StoreError};
 #[derive(Default)]
 pub(super) struct Vectors(Mutex<BTreeMap<String, Arc<RwLock<Loaded>>>>);
 
+/// Newest entries whose hashes are kept, so that whoever sees fewer entries than were loaded can tell them as its own.
+const RECENT: u64 = 256;
+
 /// One model's embeddings up to an entry.
 struct Loaded {
     model: Model,
     index: FlatIndex,
     reached: u64,
-    hash: Option<EntryHash>,
+    /// The hashes of the newest entries up to there, whatever they carry.
+    recent: BTreeMap<u64, EntryHash>,
     /// Those of the entries that were asked for so far.
     places: Places,
     placed: u64,
@@ -103,19 +107,23 @@ impl Loaded {
             model: model.clone(),
             index: FlatIndex::new(dimension)?,
             reached: first,
-            hash: None,
+            recent: BTreeMap::new(),
             places: Places::new(),
             placed: first,
         })
     }
 
-    /// Whether it is of the history that is stored.
+    /// Whether it is of the history that is stored, and may have gone further than what is seen of it.
     fn is_current<S: Sql + ?Sized>(&self, sql: &S, model: &Model) -> Result<bool> {
-        let hash = match self.index.last_position() {
-            Some(last) => entry::link_by_id(sql, last)?.map(|link| link.hash),
-            None => None,
-        };
-        Ok(self.model == *model && hash == self.hash)
+        if self.model != *model {
+            return Ok(false);
+        }
+        for (id, hash) in self.recent.iter().rev() {
+            if let Some(link) = entry::link_by_id(sql, *id)? {
+                return Ok(link.hash == *hash);
+            }
+        }
+        Ok(self.recent.is_empty() && self.index.is_empty())
     }
 
     fn load(&mut self, sql: &dyn Transaction, end: u64, with_places: bool) -> Result<()> {
@@ -131,9 +139,15 @@ impl Loaded {
                 }
                 Ok(ControlFlow::Continue(()))
             })?;
+            for id in self.reached.max(end.saturating_sub(RECENT)) + 1..=end {
+                if let Some(link) = entry::link_by_id(sql, id)? {
+                    self.recent.insert(id, link.hash);
+                }
+            }
+            while self.recent.len() as u64 > RECENT {
+                self.recent.pop_first();
+            }
             self.reached = end;
-            let last = self.index.last_position();
-            self.hash = last.map(|id| entry::link_by_id(sql, id)).transpose()?.flatten().map(|link| link.hash);
         }
         if with_places && self.placed < end {
             let places = &mut self.places;
@@ -144,5 +158,46 @@ impl Loaded {
             self.placed = end;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Access;
+    use crate::causal::table::{model, timeline};
+    use crate::vault::{Event, Filter, Query, Vault};
+
+    #[test]
+    fn who_sees_a_few_entries_less_than_were_loaded_takes_the_same_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::open(folder.path().join("v")).unwrap();
+        let commit = |count: usize| {
+            let alice = vault.named_writer("alice").unwrap();
+            let event = || Event::raw("note", "hi").stream("demo").embedding("plane", &[1.0, 0.0]);
+            (0..count).for_each(|_| drop(alice.commit(event()).unwrap()));
+            vault.similar(&Query::embedding("plane", &[1.0, 0.0]), 1_000).unwrap().len()
+        };
+        assert_eq!(commit(3), 3);
+        let seen = vault.db().begin(Access::Read).unwrap();
+        let (timeline, size) = timeline::size(&*seen, vault.tenant(), timeline::MAIN).unwrap().unwrap();
+        let (model, end) =
+            (model::find(&*seen, timeline, "plane").unwrap().unwrap(), entry::id(timeline, size).unwrap());
+        let wanted = Wanted::by(&*seen, timeline, &Filter::all(), end).unwrap();
+        let unit = UnitVector::new(&[1.0, 0.0]).unwrap();
+        let vectors = &vault.recall().vectors;
+        let index = || Arc::clone(&vectors.0.lock()["plane"]);
+        for (more, is_same) in [(2, true), (253, true), (1, false)] {
+            let all = std::thread::scope(|scope| scope.spawn(|| commit(more)).join().unwrap());
+            let loaded = index();
+            assert_eq!(loaded.read().index.len(), all);
+            assert_eq!(vectors.nearest(&*seen, &model, &unit, 1_000, end, &wanted).unwrap().len(), 3);
+            assert_eq!(Arc::ptr_eq(&loaded, &index()), is_same, "{all}");
+        }
+        // What has another entry at the place where both end is of another history.
+        index().write().recent.insert(end, EntryHash::from_bytes([0; 32]));
+        let loaded = index();
+        assert_eq!(vectors.nearest(&*seen, &model, &unit, 1_000, end, &wanted).unwrap().len(), 3);
+        assert!(!Arc::ptr_eq(&loaded, &index()));
     }
 }
