@@ -13,6 +13,7 @@ use super::engine::{Engine, Intent};
 use super::id::IntentId;
 use super::kernel::dot;
 use super::options::IntentOptions;
+use crate::words::limits::COUNTER_MAX;
 use crate::words::{Result, StoreError};
 
 /// Type tag and version.
@@ -106,6 +107,7 @@ impl Engine {
 impl Stored<'_> {
     fn check(&self) -> std::result::Result<(), &'static str> {
         let rules = [
+            (self.events.max(self.round) <= COUNTER_MAX, "there are more events or consolidations than can be counted"),
             (self.numbers(), "cells or their numbers do not fit together"),
             (self.cells.iter().all(|cell| self.is_sound(cell)), "a cell has values that no events give"),
             (self.counts(), "the events of the cells do not add up to all events"),
@@ -230,4 +232,30 @@ impl Stored<'_> {
 
 fn corrupt(detail: String) -> StoreError {
     StoreError::Corrupt { what: "the snapshot of an intent store".to_owned(), detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intent::assignment::IntentEvent;
+
+    #[test]
+    fn counters_that_would_overflow_are_refused() {
+        let mut engine = Engine::new(IntentOptions::new("model", 2)).unwrap();
+        engine.assign(&IntentEvent::from(&[1.0, 0.0])).unwrap();
+        let restored = |events: u64, round: u64| {
+            let mut engine = engine.clone();
+            (engine.events, engine.cells[0].count, engine.round) = (events, events, round);
+            Engine::restore(&engine.snapshot().unwrap())
+        };
+        for (events, round) in [(u64::MAX, 0), (COUNTER_MAX + 1, 0), (u64::MAX, u64::MAX), (COUNTER_MAX, u64::MAX - 1)]
+        {
+            let error = restored(events, round).unwrap_err();
+            assert!(error.to_string().contains("than can be counted"), "{events}, {round}: {error}");
+        }
+        let mut last = restored(COUNTER_MAX, COUNTER_MAX).unwrap();
+        last.assign(&IntentEvent::from(&[0.0, 1.0])).unwrap();
+        last.consolidate().unwrap();
+        assert_eq!((last.events, last.round), (COUNTER_MAX + 1, COUNTER_MAX + 1));
+    }
 }
