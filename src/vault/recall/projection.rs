@@ -20,6 +20,8 @@ use crate::words::{Result, StoreError};
 
 /// States are stored after so many events at least, and when the embeddings since weigh as much as the states.
 const EVENTS_MIN: usize = 256;
+/// Entries that are read together, so that no more embeddings are in memory.
+const PIECE: usize = 64;
 
 /// The stores of a timeline's models, and how far they have come.
 pub(super) struct Projection {
@@ -125,27 +127,37 @@ impl Projection {
         budget: usize,
         mut assigned: impl FnMut(u64, IntentId),
     ) -> Result<()> {
-        for (id, input) in inputs(sql, self.timeline, self.reached, to, budget)? {
-            let is_new = id > last;
-            match input {
-                Input::Event { model, values } => {
-                    match self.assign(sql, id, is_new, model, &values)? {
-                        Some(intent) if is_new => assigned(id, intent),
-                        None if is_new => label::insert_passed(sql, id)?,
-                        Some(_) | None => {}
-                    }
-                    self.unstored = (self.unstored.0 + 1, self.unstored.1 + size_of_val(values.as_slice()));
-                }
-                Input::Consolidation { model } => {
-                    self.consolidate(sql, id, is_new, &model)?;
-                    if is_new {
-                        label::insert_passed(sql, id)?;
-                    }
-                }
+        let mut left = budget;
+        while left > 0 {
+            let most = left.min(PIECE);
+            let piece = inputs(sql, self.timeline, self.reached, to, most)?;
+            // Of less than was asked for nothing is left.
+            left = if piece.len() == most { left - most } else { 0 };
+            for (id, input) in piece {
+                let intent = self.pass(sql, id, id > last, input)?;
+                intent.into_iter().for_each(|intent| assigned(id, intent));
+                (self.reached, self.hash) = (id, hash_of(sql, id)?);
             }
-            (self.reached, self.hash) = (id, hash_of(sql, id)?);
         }
         Ok(())
+    }
+
+    /// Lets one entry pass. The intent that it is labelled with, where it is new.
+    fn pass(&mut self, sql: &dyn Transaction, id: u64, is_new: bool, input: Input) -> Result<Option<IntentId>> {
+        let intent = match input {
+            Input::Event { model, values } => {
+                self.unstored = (self.unstored.0 + 1, self.unstored.1 + size_of_val(values.as_slice()));
+                self.assign(sql, id, is_new, model, &values)?
+            }
+            Input::Consolidation { model } => {
+                self.consolidate(sql, id, is_new, &model)?;
+                None
+            }
+        };
+        if is_new && intent.is_none() {
+            label::insert_passed(sql, id)?;
+        }
+        Ok(intent.filter(|_| is_new))
     }
 
     /// Stores the states, so that the next process goes on from them.
