@@ -10,7 +10,8 @@ use crate::causal::Fingerprint;
 
 /// The weight at which a cell forgets half of what it weighs, so that it follows a drift.
 pub(super) const WEIGHT_MAX: f32 = 1024.0;
-/// What a writer may add to any cell, and to any intent.
+/// What a writer may add to any cell that it has not founded, and what all the cells may weigh that it founds in an intent
+/// of another writer's, however little the others have there.
 pub(super) const FREE: f32 = 4.0;
 /// Writers other than the founder that a cell remembers.
 const TALLIES: usize = 4;

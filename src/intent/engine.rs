@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use smallvec::SmallVec;
-
 use super::assignment::{Assignment, IntentEvent, IntentMatch};
 use super::calibration::Calibration;
 use super::cell::{Cell, FREE};
@@ -223,21 +221,19 @@ impl Engine {
     }
 
     /// The sum of an intent's cells, in their order, and its weight. The cells that one writer founded weigh at most as much
-    /// as all others together, but for the writer that founded the intent.
+    /// as all others together, or [`FREE`], but for the writer that founded the intent. What a cell has from writers other
+    /// than its founder counts as its founder's: their shares of the sum are not kept.
     pub(super) fn weighed(&self, intent: &Intent) -> (Vec<f32>, f32) {
         let cells = || intent.cells.iter().filter_map(|place| self.cells.get(*place));
         let owner = cells().next().and_then(|cell| cell.writer);
         let guest = |cell: &Cell| cell.writer.filter(|writer| owner != Some(*writer));
         let total: f32 = cells().map(|cell| cell.weight).sum();
-        let mut guests: SmallVec<[(Fingerprint, f32); 4]> = SmallVec::new();
+        let mut guests: BTreeMap<Fingerprint, f32> = BTreeMap::new();
         for (writer, cell) in cells().filter_map(|cell| Some((guest(cell)?, cell))) {
-            match guests.iter_mut().find(|(other, _)| *other == writer) {
-                Some((_, weight)) => *weight += cell.weight,
-                None => guests.push((writer, cell.weight)),
-            }
+            *guests.entry(writer).or_insert(0.0) += cell.weight;
         }
         let share = |writer: Fingerprint| {
-            let own = guests.iter().find(|(other, _)| *other == writer).map_or(0.0, |(_, weight)| *weight);
+            let own = guests.get(&writer).copied().unwrap_or_default();
             if own > FREE { ((total - own).max(FREE) / own).min(1.0) } else { 1.0 }
         };
         let mut sum = vec![0.0; self.options.dimension];
