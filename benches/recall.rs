@@ -1,7 +1,9 @@
-//! Nearest neighbours: an event assigned to the nearest of many centroids, and the ten nearest of many events.
+//! Nearest neighbours: the two nearest of many centroids, an event classified by many intents and assigned to one, and the
+//! ten nearest of many events.
 //!
-//! The baseline of an assignment is the usual first scheme, written plainly with `ndarray`: the cosine with every centroid,
-//! its norms taken each time. The baseline of a search is the product of the matrix of all rows with the query, and a sort.
+//! The baseline of the first three is the usual first scheme, written plainly with `ndarray`: the cosine with every
+//! centroid, its norms taken each time. The baseline of a search is the product of the matrix of all rows with the query,
+//! and a sort.
 //! Every answer is compared with a plain search before anything is measured.
 
 mod shared;
@@ -10,7 +12,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
 
-use causal_vault::{FlatIndex, FlatMatches, UnitVector};
+use causal_vault::{FlatIndex, FlatMatches, IntentOptions, IntentStore, UnitVector};
 use criterion::BenchmarkGroup;
 use criterion::measurement::WallTime;
 use ndarray::{Array1, Array2, ArrayView1};
@@ -30,12 +32,15 @@ fn main() {
     println!("{} rows of 768 values: {} bytes in memory", thousand.len(), thousand.index.bytes());
     for rows in [&thousand, &ten_thousand] {
         rows.compare(2);
-        assign(&mut report, &mut group, rows, PLAIN);
-        assign(&mut report, &mut group, rows, FASTER);
+        nearest_two(&mut report, &mut group, rows, PLAIN);
+        nearest_two(&mut report, &mut group, rows, FASTER);
+    }
+    for intents in [size(1_000, 50), size(10_000, 200)] {
+        intents_of(&mut report, &mut group, &Rows::unlike(intents, 768));
     }
     let unlike = Rows::unlike(size(1_000, 50), 768);
     unlike.compare(2);
-    assign(&mut report, &mut group, &unlike, FASTER);
+    nearest_two(&mut report, &mut group, &unlike, FASTER);
     growth(&mut report, &mut group, &thousand, &ten_thousand);
     events.compare(10);
     search(&mut report, &mut group, &events);
@@ -80,6 +85,11 @@ impl Rows {
 
     fn len(&self) -> usize {
         self.vectors.len()
+    }
+
+    /// The rows as the first scheme has them.
+    fn centroids(&self) -> Vec<Array1<f32>> {
+        self.vectors.iter().map(|row| Array1::from(row.values().to_vec())).collect()
     }
 
     fn nearest(&self, query: &[f32], k: usize) -> FlatMatches {
@@ -160,15 +170,46 @@ fn each<T>(queries: &[Vec<f32>], count: u64, mut work: impl FnMut(&[f32]) -> T) 
     })
 }
 
-fn assign(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, rows: &Rows, norm: Norm) {
-    let centroids: Vec<Array1<f32>> = rows.vectors.iter().map(|row| Array1::from(row.values().to_vec())).collect();
-    let work = format!("assign, {} x {}{}{}", rows.len(), rows.index.dimension(), rows.note, norm.note);
+fn nearest_two(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, rows: &Rows, norm: Norm) {
+    let centroids = rows.centroids();
+    let work = format!("nearest 2 of {} x {}{}{}", rows.len(), rows.index.dimension(), rows.note, norm.note);
     report.race(
         group,
         Race { work, samples: 30, units: 1, reach: norm.reach },
         |n| each(&rows.queries, n, |query| first_scheme(&centroids, query, norm.of)),
         |n| each(&rows.queries, n, |query| rows.nearest(query, 2)),
     );
+}
+
+/// A store with an intent for each row: an event is classified by them, and one like an event before it is assigned.
+fn intents_of(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, rows: &Rows) {
+    let (dimension, centroids) = (rows.index.dimension(), rows.centroids());
+    let store = IntentStore::new(IntentOptions::new("noise", dimension).cells(rows.len()).manual()).unwrap();
+    for row in &rows.vectors {
+        store.assign(row.values()).unwrap();
+    }
+    let (intents, (few, many)) = (store.intents().len(), store.bytes());
+    assert_eq!(intents, rows.len());
+    println!("{intents} intents of {dimension} values: {few} bytes of centroids in memory, {many} of the cells' sums");
+    // What is assigned joins an intent, so that there are no more of them in the end.
+    let events: Vec<Vec<f32>> =
+        rows.vectors.iter().step_by((rows.len() / QUERIES).max(1)).map(|row| row.values().to_vec()).collect();
+    let mut race = |work: &str, queries: &[Vec<f32>], ours: &mut dyn FnMut(&[f32])| {
+        let work = format!("{work}, {intents} intents x {dimension}");
+        report.race(
+            group,
+            Race { work, samples: 30, units: 1, reach: None },
+            |n| each(queries, n, |query| first_scheme(&centroids, query, PLAIN.of)),
+            |n| each(queries, n, &mut *ours),
+        );
+    };
+    race("classify", &rows.queries, &mut |query| {
+        black_box(store.classify(query).unwrap());
+    });
+    race("assign", &events, &mut |event| {
+        black_box(store.assign(event).unwrap());
+    });
+    assert_eq!(store.intents().len(), intents);
 }
 
 /// How the first scheme takes a norm.
@@ -198,7 +239,7 @@ fn first_scheme(centroids: &[Array1<f32>], query: &[f32], norm: fn(&Array1<f32>)
 
 /// Ten times as many centroids in ten times as long, or less.
 fn growth(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, few: &Rows, many: &Rows) {
-    let work = format!("assign, {} against 10 times {}", many.len(), few.len());
+    let work = format!("nearest 2 of {} against 10 times of {}", many.len(), few.len());
     report.race(
         group,
         Race { work, samples: 30, units: 1, reach: Some(1.0) },
