@@ -10,7 +10,7 @@ const UNKNOWN: f32 = 0.95;
 
 /// What a store has learnt about its model up to the last consolidation.
 ///
-/// Every figure is exact over all events so far, as their weights go: no pair was sampled.
+/// Every figure follows from the numbers and sums of all cells, as their events' weights go: no pair was sampled.
 ///
 /// ```
 /// use causal_vault::{IntentOptions, IntentStore};
@@ -22,16 +22,17 @@ const UNKNOWN: f32 = 0.95;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Calibration {
-    /// The mean similarity of any two events.
+    /// The mean similarity of any two events, each with itself among them: the square of the length of their mean.
     pub random: f64,
-    /// The mean similarity of two events of one intent.
+    /// The mean similarity of two events of one intent, of each intent and then of all by what they weigh. It is an
+    /// estimate, as intents of one event have no two, and never less than 0.01 above `random`.
     pub within: f64,
     /// The standard deviation of that from intent to intent.
     pub spread: f64,
     /// The pairs of events of one intent that it was learnt from.
     pub pairs: f64,
-    /// The mean similarity to an intent's events from which on an event joins it: three tenths of the way from the first mean to the second, unless
-    /// it was given.
+    /// The mean similarity to an intent's events from which on an event joins it: three tenths of the way from `random` to
+    /// `within`, unless it was given.
     pub threshold: f32,
 }
 
@@ -58,7 +59,7 @@ impl Calibration {
         Self { random: 0.0, within: 0.0, spread: 0.0, pairs: 0.0, threshold }
     }
 
-    /// Learns from all intents; `random` is the mean similarity of any two events.
+    /// Learns from all intents; `random` is what the field of this name says.
     pub(super) fn learn(options: &IntentOptions, intents: &[Size], random: f64) -> Self {
         let Some(within) = pooled(intents.iter(), random) else {
             return Self { random, ..Self::unknown(options) };

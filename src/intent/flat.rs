@@ -140,7 +140,7 @@ impl FlatIndex {
         self.positions.last().copied()
     }
 
-    /// Bytes of memory: about a byte for each value and 16 for each row, and up to an eighth of that kept free.
+    /// Bytes of memory: about a byte for each value and 20 for each row, and up to an eighth of that kept free.
     ///
     /// ```
     /// use causal_vault::{FlatIndex, UnitVector};
@@ -149,7 +149,7 @@ impl FlatIndex {
     /// for position in 0..1000 {
     ///     index.push(position, &UnitVector::new(&[1.0; 768])?)?;
     /// }
-    /// assert!((784_000..900_000).contains(&index.bytes()));
+    /// assert!((788_000..900_000).contains(&index.bytes()));
     /// # Ok::<(), causal_vault::StoreError>(())
     /// ```
     pub fn bytes(&self) -> usize {

@@ -25,7 +25,8 @@ const PAIR_WEIGHT: f64 = 0.5;
 ///
 /// A text becomes its words, pairs of neighbouring words and parts of words, each hashed to a dimension and a sign. Rare
 /// words weigh more than frequent ones, as far as [`learn`](Self::learn) has seen; a text is lower-cased and split wherever a
-/// character is neither a letter nor a digit. The same state and text give the same bits on every machine.
+/// character is neither a letter nor a digit. The same state and text give the same bits on every machine, as long as the
+/// compilers' tables of Unicode agree about the text: a newer one may know more letters and their lower case.
 ///
 /// ```
 /// use causal_vault::{Encoder, HashingEncoder, UnitVector};

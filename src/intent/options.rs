@@ -129,6 +129,9 @@ impl IntentOptions {
     /// Consolidates only when [asked to](crate::IntentStore::consolidate). Otherwise every event does a bounded part of a
     /// consolidation whenever enough is new.
     ///
+    /// Whoever does not ask ends with twice as many [cells](Self::cells) as are to be kept: from then on nothing is founded,
+    /// and every event joins the nearest intent, however far that is.
+    ///
     /// ```
     /// let options = causal_vault::IntentOptions::new("minilm", 384).manual();
     /// # causal_vault::IntentStore::new(options)?;

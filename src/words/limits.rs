@@ -45,7 +45,8 @@ pub const BUNDLE_STATE: usize = 1 << 24;
 pub const VERIFY_THREADS: usize = 64;
 /// Bytes of a text that the built-in encoder accepts: 1 MiB.
 pub const ENCODER_TEXT_BYTES: usize = 1 << 20;
-/// Cells, the small groups that intents are made of, that one intent store keeps at most.
+/// Cells, the small groups that intents are made of, that one intent store can be told to keep. While they are grouped anew
+/// there may be twice as many.
 pub const INTENT_CELLS: usize = 1 << 14;
 /// Rules of one tenant that say which texts can be searched.
 pub const TEXT_RULES: usize = 64;

@@ -55,9 +55,11 @@ pub struct Intent {
     /// Up to three events that stand for it: of those that were looked at, evenly spread over all it has, the ones whose
     /// embeddings are nearest to their mean.
     pub exemplars: Vec<StoredEvent>,
-    /// The words that tell its events from those of other intents, the most typical first: at most eight, and none where
-    /// its payloads hold no text. They are ranked by the Pearson residual of how many
-    /// of its texts have them (A. Agresti, "Categorical Data Analysis", 2013).
+    /// The words that tell its events from those of all intents together, the most typical first: at most eight, and none
+    /// where its payloads hold no text. Like the exemplars they are of the events that were looked at, and of the texts
+    /// that [can be searched](Vault::index_text), or of all where nothing says which. They are ranked by the Pearson residual
+    /// of how many texts have them (A. Agresti, "Categorical Data Analysis", 2013), and those that are rarer here than
+    /// anywhere are left out; where no word tells anything, the most frequent come first.
     pub terms: Vec<String>,
     /// Its events in each of sixteen equal parts of the positions that were asked about.
     pub growth: Vec<u64>,
