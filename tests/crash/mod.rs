@@ -73,7 +73,7 @@ struct Ledger {
 impl Ledger {
     /// Compares the file with what was acknowledged, then retries what was not.
     fn settle(&mut self, vault: &Vault, cycle: u32, acknowledged: &[u32]) -> Result<(), String> {
-        let threads = acknowledged.len() as u32;
+        let threads = u32::try_from(acknowledged.len()).unwrap();
         let mut in_flight = Vec::new();
         for (thread, count) in (0..).zip(acknowledged) {
             let operation = |at: u32| Operation { cycle, n: thread + at * threads };

@@ -72,7 +72,9 @@ impl Vault {
     /// Answers every member.
     fn commit_for_all(&self, lead: &mut Lead<'_, Commit, Told>) {
         let (mut answers, mut room, mut patience) = (Vec::new(), Room::default(), PATIENCE);
-        lead.get(0).map(|first| room.add(first));
+        if let Some(first) = lead.get(0) {
+            room.add(first);
+        }
         lead.fill(|commit| room.takes(commit));
         let access = if lead.is_crowded() { Access::SharedWrite } else { Access::Write };
         // A signer is the caller's code.

@@ -150,7 +150,7 @@ impl Vault {
                 projection.advance(&*tx, last, to, STEP, |_, _| {})?;
                 if projection.is_due() { projection.store(&*tx) } else { Ok(()) }
             })?;
-            tx.commit()?;
+            self.commit_own(tx)?;
         }
     }
 
@@ -229,7 +229,7 @@ impl Vault {
         if is_other {
             forget(&*tx, timeline)?;
         }
-        tx.commit()
+        self.commit_own(tx)
     }
 
     /// The nearest intent to an embedding as the intents are now, and how sure that is; `None` where there are none. Nothing
