@@ -48,6 +48,23 @@ impl Recall {
         Ok(shown)
     }
 
+    /// The same for who only reads. Who does not see all that has passed here, as its commit is under way, has what it sees
+    /// pass apart: the newer projection stays, and the commit does not wait.
+    fn show<T>(
+        &self,
+        sql: &dyn Transaction,
+        tenant: &str,
+        timeline: u64,
+        show: impl FnOnce(&mut Projection, u64) -> Result<T>,
+    ) -> Result<T> {
+        let last = label::last(sql, timeline)?;
+        let is_ahead = |projection: &Projection| projection.is_ahead(timeline, last);
+        if self.projection.lock().as_ref().is_some_and(is_ahead) {
+            return show(&mut Projection::load(sql, tenant, timeline)?, last);
+        }
+        self.with(sql, tenant, timeline, show)
+    }
+
     /// Forgets what is in memory.
     pub(in crate::vault) fn reset(&self) {
         *self.projection.lock() = None;
@@ -273,7 +290,7 @@ impl Vault {
         if !super::is_there(&*sql)? {
             return Ok(None);
         }
-        self.recall().with(&*sql, self.tenant(), timeline, |projection, last| {
+        self.recall().show(&*sql, self.tenant(), timeline, |projection, last| {
             // What is labelled is not written again: this only reads.
             projection.advance(&*sql, last, last, usize::MAX, |_, _| {})?;
             projection.of(model.id).map(show).transpose()
@@ -308,5 +325,33 @@ pub(super) fn unknown_model(model: &str) -> StoreError {
     StoreError::NotFound {
         what: "the model",
         name: format!("{model:?}: no event of this tenant has an embedding of it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sees_less_than_has_passed_reads_what_it_sees_and_leaves_what_is_newer() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::open(folder.path().join("v")).unwrap();
+        let commit = |count: usize| {
+            let alice = vault.named_writer("alice").unwrap();
+            let event = || Event::raw("note", "hi").stream("demo").embedding("plane", &[1.0, 0.0]);
+            (0..count).for_each(|_| drop(alice.commit(event()).unwrap()));
+        };
+        commit(3);
+        let seen = vault.db().begin(Access::Read).unwrap();
+        let (timeline, _) = timeline::size(&*seen, vault.tenant(), timeline::MAIN).unwrap().unwrap();
+        std::thread::scope(|scope| drop(scope.spawn(|| commit(2))));
+        let newest = || vault.recall().projection.lock().as_ref().map(Projection::unstored);
+        assert_eq!(newest(), Some((timeline, 5)));
+        let passed = vault.recall().show(&*seen, vault.tenant(), timeline, |projection, last| {
+            projection.advance(&*seen, last, last, usize::MAX, |_, _| {})?;
+            Ok(projection.unstored())
+        });
+        assert_eq!(passed, Ok((timeline, 3)));
+        assert_eq!(newest(), Some((timeline, 5)));
     }
 }

@@ -98,6 +98,11 @@ impl Projection {
         Ok(true)
     }
 
+    /// Whether more has passed here than is seen.
+    pub(super) fn is_ahead(&self, timeline: u64, last: u64) -> bool {
+        self.timeline == timeline && self.reached > last
+    }
+
     /// Lets what is labelled already, up to the entry `last`, pass again, unless that is more than `most` entries. Goes on
     /// from what is stored where it is far behind that.
     pub(super) fn catch_up(&mut self, sql: &dyn Transaction, last: u64, most: usize) -> Result<()> {
