@@ -249,9 +249,13 @@ impl Engine {
     /// Does its part of a consolidation, if one is under way or due.
     fn advance(&mut self) -> Result<Vec<IntentFact>> {
         let founded = self.folded.len().saturating_sub(self.begun_cells as usize);
-        let is_due = founded >= NEW_MIN.max(self.cells.len() / NEW_SHARE)
+        let (every, is_new) = match self.options.every {
+            Some(every) => (every, false),
+            None => (EVENTS, founded >= NEW_MIN.max(self.cells.len() / NEW_SHARE)),
+        };
+        let is_due = is_new
             || self.cells.len() >= self.options.cells + self.options.cells / NEW_SHARE
-            || self.events - self.begun >= EVENTS;
+            || self.events - self.begun >= every;
         if self.running.is_none() && is_due {
             self.begin();
         }

@@ -29,6 +29,23 @@ pub struct IntentOptions {
     pub(super) threshold: Option<f32>,
     pub(super) horizon: u64,
     pub(super) automatic: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) every: Option<u64>,
+}
+
+/// How many values an embedding has, unless told otherwise.
+const DIMENSION: usize = 768;
+
+/// A model named `default`, whose embeddings have 768 values.
+///
+/// ```
+/// let options = causal_vault::IntentOptions::default();
+/// assert_eq!((options.model(), options.dimension()), ("default", 768));
+/// ```
+impl Default for IntentOptions {
+    fn default() -> Self {
+        Self::new("default", DIMENSION)
+    }
 }
 
 impl IntentOptions {
@@ -48,6 +65,7 @@ impl IntentOptions {
             threshold: None,
             horizon: HORIZON,
             automatic: true,
+            every: None,
         }
     }
 
@@ -126,6 +144,21 @@ impl IntentOptions {
         self
     }
 
+    /// Begins a consolidation whenever so many events have come since the last one began, or no room is left for new cells.
+    /// Unless told so, it begins when a quarter of the cells is new, and after 4,096 events. Events do it in bounded parts;
+    /// one that is under way is brought to its end before the next begins.
+    ///
+    /// ```
+    /// let options = causal_vault::IntentOptions::new("minilm", 384).consolidate_every(500);
+    /// # causal_vault::IntentStore::new(options)?;
+    /// # Ok::<(), causal_vault::StoreError>(())
+    /// ```
+    #[must_use]
+    pub fn consolidate_every(mut self, events: u64) -> Self {
+        (self.automatic, self.every) = (true, Some(events));
+        self
+    }
+
     /// Consolidates only when [asked to](crate::IntentStore::consolidate). Otherwise every event does a bounded part of a
     /// consolidation whenever enough is new.
     ///
@@ -182,8 +215,10 @@ impl IntentOptions {
         if let Some(threshold) = self.threshold.filter(|threshold| !(-1.0..=1.0).contains(threshold)) {
             return Err(invalid(format!("threshold is {threshold}; give a similarity, from -1 to 1")));
         }
-        if self.horizon == 0 {
-            return Err(invalid("horizon is 0; give at least one event".to_owned()));
+        for (what, events) in [("horizon", Some(self.horizon)), ("consolidate_every", self.every)] {
+            if events == Some(0) {
+                return Err(invalid(format!("{what} is 0; give at least one event")));
+            }
         }
         Ok(())
     }

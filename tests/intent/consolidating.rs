@@ -184,3 +184,25 @@ fn facts_survive_a_round_trip_through_messagepack_and_json() {
         assert_eq!(serde_json::from_str::<IntentFact>(&text).unwrap(), fact);
     }
 }
+
+/// Each event has a direction of its own, so that without a number consolidations begin for what is new.
+#[test]
+fn a_consolidation_begins_after_as_many_events_as_were_asked_for() {
+    let begins = |options: IntentOptions| -> Vec<u64> {
+        let store = IntentStore::new(options.threshold(1.0)).unwrap();
+        let mut dice = Dice::new(7);
+        let learnt = (1..=55).filter(|_| {
+            let before = store.calibration();
+            store.assign(&dice.direction(16)).unwrap();
+            store.calibration() != before
+        });
+        learnt.collect()
+    };
+    let options = || IntentOptions::new("model", 16);
+    assert_eq!(begins(options().consolidate_every(20)), [20, 40]);
+    assert_eq!(begins(options().consolidate_every(40)), [40]);
+    assert!(begins(options()).len() > 2);
+    assert_eq!(begins(options().consolidate_every(40).manual()), [0; 0]);
+    let error = IntentStore::new(options().consolidate_every(0)).unwrap_err();
+    assert!(error.to_string().contains("consolidate_every is 0; give at least one event"), "{error}");
+}
