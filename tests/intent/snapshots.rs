@@ -53,6 +53,19 @@ fn the_bytes_of_a_known_history_are_what_they_were() {
     assert_eq!(digest[..16], *"bcf0169fc55b37de");
 }
 
+/// With as many values as every kernel takes at once, and some more.
+#[test]
+fn the_bytes_of_a_known_history_of_many_values_are_what_they_were() {
+    let value = |number: u32, index: u32| f32::from(u8::try_from(number % 9 * (index * index + 1) % 19).unwrap()) - 9.0;
+    let noise = |number: u32, index: u32| f32::from(u8::try_from(number * (index * 7 + 3) % 23).unwrap()) - 11.0;
+    let event = |number| (0..299).map(|index| value(number, index) + noise(number, index) / 8.0).collect();
+    let events: Vec<Vec<f32>> = (1..400).map(event).collect();
+    let (store, _) = filled(IntentOptions::new("model", 299).cells(40), &events);
+    assert!((5..40).contains(&store.intents().len()), "{}", store.intents().len());
+    let digest = blake3::hash(&store.snapshot().unwrap()).to_hex();
+    assert_eq!(digest[..16], *"f63b06de30e473b6");
+}
+
 #[test]
 fn what_is_no_snapshot_is_told_as_corrupt() {
     let (store, _) = filled(options(), &events()[..50]);
