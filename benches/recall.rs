@@ -35,12 +35,12 @@ fn main() {
         nearest_two(&mut report, &mut group, rows, PLAIN);
         nearest_two(&mut report, &mut group, rows, FASTER);
     }
-    for intents in [size(1_000, 50), size(10_000, 200)] {
-        intents_of(&mut report, &mut group, &Rows::unlike(intents, 768));
-    }
     let unlike = Rows::unlike(size(1_000, 50), 768);
     unlike.compare(2);
     nearest_two(&mut report, &mut group, &unlike, FASTER);
+    for rows in [&thousand, &ten_thousand, &unlike] {
+        intents_of(&mut report, &mut group, rows);
+    }
     growth(&mut report, &mut group, &thousand, &ten_thousand);
     events.compare(10);
     search(&mut report, &mut group, &events);
@@ -184,21 +184,25 @@ fn nearest_two(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, ro
 /// A store with an intent for each row: an event is classified by them, and one like an event before it is assigned.
 fn intents_of(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, rows: &Rows) {
     let (dimension, centroids) = (rows.index.dimension(), rows.centroids());
-    let store = IntentStore::new(IntentOptions::new("noise", dimension).cells(rows.len()).manual()).unwrap();
+    let store =
+        IntentStore::new(IntentOptions::new("bench", dimension).cells(rows.len()).threshold(0.99).manual()).unwrap();
     for row in &rows.vectors {
         store.assign(row.values()).unwrap();
     }
     let (intents, (few, many)) = (store.intents().len(), store.bytes());
     assert_eq!(intents, rows.len());
     println!("{intents} intents of {dimension} values: {few} bytes of centroids in memory, {many} of the cells' sums");
-    // What is assigned joins an intent, so that there are no more of them in the end.
-    let events: Vec<Vec<f32>> =
-        rows.vectors.iter().step_by((rows.len() / QUERIES).max(1)).map(|row| row.values().to_vec()).collect();
+    // What is assigned is near to an intent and joins it, so that there are no more of them in the end.
+    let near = |(seed, row): (u64, &UnitVector)| {
+        let noise = UnitVector::new(&noise(2_000_000_011 + seed, dimension)).unwrap();
+        row.values().iter().zip(noise.values()).map(|(value, noise)| value + 0.1 * noise).collect()
+    };
+    let events: Vec<Vec<f32>> = (0..).zip(&rows.vectors).step_by((rows.len() / QUERIES).max(1)).map(near).collect();
     let mut race = |work: &str, queries: &[Vec<f32>], ours: &mut dyn FnMut(&[f32])| {
-        let work = format!("{work}, {intents} intents x {dimension}");
+        let work = format!("{work}, {intents} intents x {dimension}{}", rows.note);
         report.race(
             group,
-            Race { work, samples: 30, units: 1, reach: None },
+            Race { work, samples: 30, units: 1, reach: rows.note.is_empty().then_some(20.0) },
             |n| each(queries, n, |query| first_scheme(&centroids, query, PLAIN.of)),
             |n| each(queries, n, &mut *ours),
         );

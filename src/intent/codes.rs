@@ -192,7 +192,8 @@ mod tests {
 
     fn estimates(row: &UnitVector, query: &UnitVector) -> [Estimate; 2] {
         let (row, query) = (Coded::new(row), Query::new(query));
-        let [coarse, fine] = [&row.coarse, &row.fine].map(|digits| query.packed.product(digits.iter()));
+        let product = |digits: &[Packed]| query.packed.product_of_each(digits.iter().map(|block| [block]));
+        let [[coarse], [fine]] = [&row.coarse, &row.fine].map(|digits| product(digits));
         [query.coarse(row.reading, coarse), query.precise(row.reading, coarse, fine)]
     }
 

@@ -1,5 +1,7 @@
 //! Rows of digits of four bits, four digits to a lane and four rows side by side.
 
+use std::iter;
+
 /// Lanes of a block, and digits that it holds.
 pub(super) const LANES: usize = 32;
 const BLOCK: usize = 4 * LANES;
@@ -90,6 +92,15 @@ impl PackedRows {
             .filter_map(move |four| four.get(at % ROWS))
     }
 
+    /// The blocks of some rows, those of one number together.
+    pub(super) fn side_by_side(&self, rows: [usize; ROWS]) -> impl Iterator<Item = [&Packed; ROWS]> {
+        let mut rows = rows.map(|row| self.row(row));
+        iter::from_fn(move || match rows.each_mut().map(Iterator::next) {
+            [Some(first), Some(second), Some(third), Some(fourth)] => Some([first, second, third, fourth]),
+            _ => None,
+        })
+    }
+
     /// Puts a row where another is.
     pub(super) fn copy_within(&mut self, from: usize, to: usize) {
         let row: Vec<Packed> = self.row(from).copied().collect();
@@ -163,7 +174,7 @@ mod tests {
                 }
             }
             let sum = |digit: &i8| i32::from(*digit) * i32::try_from(dimension).unwrap();
-            let found: Vec<i32> = (0..expected.len()).map(|at| ones.product(rows.row(at))).collect();
+            let found: Vec<i32> = (0..expected.len()).map(|at| ones.product_of_each(rows.side_by_side([at; ROWS]))[0]).collect();
             prop_assert_eq!(found, expected.iter().map(sum).collect::<Vec<_>>());
             prop_assert_eq!(rows.fours.len(), expected.len().div_ceil(ROWS) * packed_blocks(dimension));
         }

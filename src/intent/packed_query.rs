@@ -36,10 +36,9 @@ impl PackedQuery {
         Self { blocks, offset }
     }
 
-    /// The product with a row.
-    pub(super) fn product<'a>(&self, row: impl Iterator<Item = &'a Packed>) -> i32 {
-        let [product] = dispatch!(Level::new(), simd => side_by_side(simd, row.map(|block| [block]), self));
-        product
+    /// The products with a few rows, whose blocks lie side by side.
+    pub(super) fn product_of_each<'a, const N: usize>(&self, rows: impl Iterator<Item = [&'a Packed; N]>) -> [i32; N] {
+        dispatch!(Level::new(), simd => side_by_side(simd, rows, self))
     }
 
     /// The products with fours of rows, as many as there is room for.
@@ -116,8 +115,11 @@ mod tests {
             let mut packed = PackedRows::new(codes.len());
             rows.iter().for_each(|row| packed.push(&pack(row)));
             let query = PackedQuery::new(&codes);
-            let single: Vec<i32> = (0..rows.len()).map(|row| query.product(packed.row(row))).collect();
-            prop_assert_eq!(&single, &expected);
+            for (row, product) in expected.iter().enumerate() {
+                let others = [row, 0, expected.len() - 1, row];
+                let found = query.product_of_each(packed.side_by_side(others));
+                prop_assert_eq!(found, [*product, expected[0], expected[expected.len() - 1], *product]);
+            }
             for level in levels() {
                 for fours in packed.fours(rows.len()) {
                     let mut found = vec![[7; ROWS]; rows.len().div_ceil(ROWS) + 1];
@@ -134,6 +136,6 @@ mod tests {
         let query = PackedQuery::new(&[]);
         let mut found = [[7; ROWS]; 2];
         query.products(&[], &mut found);
-        assert_eq!((found, query.product([].into_iter())), ([[7; ROWS]; 2], 0), "there are no rows");
+        assert_eq!((found, query.product_of_each([].into_iter())), ([[7; ROWS]; 2], [0]), "there are no rows");
     }
 }

@@ -4,8 +4,11 @@
 //! well. Rows that are left are read in full, the most promising first, until none is left that could be an answer. What
 //! is compared in the end are the products of the full vectors, so that the answer is that of a plain search over them.
 
+use std::array;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+
+use smallvec::SmallVec;
 
 use super::codes::{Coded, Estimate, Query, Reading};
 use super::kernel::dot;
@@ -146,29 +149,31 @@ impl Scan {
                 let estimate = query.coarse(*reading, *product);
                 let row = block * FOURS * ROWS + offset;
                 if bar.is_cleared_by(&estimate) && keep(row) {
-                    bar.raise(&estimate);
-                    passed.push((Candidate { row, estimate }, *reading, *product));
+                    bar.raise(&estimate, passed.len());
+                    passed.push(Passed { row, coarse: *product, estimate });
                 }
             }
         }
-        // The most promising rows first: they rule most of the others out, so that few fine digits are looked at.
-        passed.retain(|(candidate, ..)| bar.is_cleared_by(&candidate.estimate));
-        if k < passed.len() {
-            passed.select_nth_unstable_by(k, |(left, ..), (right, ..)| {
-                right.estimate.high().total_cmp(&left.estimate.high())
-            });
+        // Those that set the bar come first: they rule most of the others out, so that few fine digits are looked at.
+        for (front, place) in bar.places().into_iter().enumerate() {
+            passed.swap(front, place);
         }
         let mut bar = Bar::new(k);
         let mut candidates = Vec::new();
-        for (Candidate { row, estimate }, reading, coarse) in passed {
-            if !bar.is_cleared_by(&estimate) {
-                continue;
-            }
-            let fine = query.packed.product(self.fine.row(row));
-            let estimate = query.precise(reading, coarse, fine);
-            if bar.is_cleared_by(&estimate) {
-                bar.raise(&estimate);
-                candidates.push(Candidate { row, estimate });
+        let mut passed = passed.into_iter();
+        loop {
+            let four: SmallVec<[Passed; ROWS]> =
+                passed.by_ref().filter(|passed| bar.is_cleared_by(&passed.estimate)).take(ROWS).collect();
+            let Some(first) = four.first() else { break };
+            let rows = array::from_fn(|place| four.get(place).unwrap_or(first).row);
+            let products = query.packed.product_of_each(self.fine.side_by_side(rows));
+            for (Passed { row, coarse, .. }, fine) in four.into_iter().zip(products) {
+                let Some(reading) = self.rows.get(row) else { continue };
+                let estimate = query.precise(*reading, coarse, fine);
+                if bar.is_cleared_by(&estimate) {
+                    bar.raise(&estimate, candidates.len());
+                    candidates.push(Candidate { row, estimate });
+                }
             }
         }
         candidates.retain(|candidate| bar.is_cleared_by(&candidate.estimate));
@@ -213,7 +218,8 @@ impl Scan {
 /// What an answer has to reach: the least of the `k` best similarities that are certain.
 struct Bar {
     k: usize,
-    certain: BinaryHeap<Reverse<Ordered>>,
+    /// What is certain, and the place of what it is certain of.
+    certain: BinaryHeap<Reverse<(Ordered, usize)>>,
     least: f64,
 }
 
@@ -226,19 +232,33 @@ impl Bar {
         estimate.high() >= self.least
     }
 
-    /// Counts a row once.
-    fn raise(&mut self, estimate: &Estimate) {
+    /// Counts what stands at a place, once.
+    fn raise(&mut self, estimate: &Estimate, place: usize) {
         if estimate.low() < self.least {
             return;
         }
-        self.certain.push(Reverse(Ordered(estimate.low())));
+        self.certain.push(Reverse((Ordered(estimate.low()), place)));
         if self.certain.len() > self.k {
             self.certain.pop();
         }
-        if let Some(Reverse(Ordered(low))) = self.certain.peek().filter(|_| self.certain.len() == self.k) {
+        if let Some(Reverse((Ordered(low), _))) = self.certain.peek().filter(|_| self.certain.len() == self.k) {
             self.least = *low;
         }
     }
+
+    /// The places of those that set it, ascending.
+    fn places(self) -> Vec<usize> {
+        let mut places: Vec<usize> = self.certain.into_iter().map(|Reverse((_, place))| place).collect();
+        places.sort_unstable();
+        places
+    }
+}
+
+/// A row that its coarse digits do not rule out.
+struct Passed {
+    row: usize,
+    coarse: i32,
+    estimate: Estimate,
 }
 
 /// A row that may be an answer.

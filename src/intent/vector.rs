@@ -41,10 +41,12 @@ impl UnitVector {
     /// ```
     pub fn new(values: &[f32]) -> Result<Self> {
         check_dimension(values.len())?;
-        if let Some((index, value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        let norm = dispatch!(Level::new(), _ => norm(values));
+        if !norm.is_finite()
+            && let Some((index, value)) = values.iter().enumerate().find(|(_, value)| !value.is_finite())
+        {
             return Err(invalid(format!("value {index} is {value}; give finite numbers")));
         }
-        let norm = dispatch!(Level::new(), _ => norm(values));
         if norm == 0.0 {
             return Err(invalid(format!("all of its {} values are zero; it has no direction", values.len())));
         }
@@ -140,7 +142,7 @@ fn divide(values: &[f32], norm: f64, unit: &mut [f32]) {
     }
 }
 
-/// The length in `f64`, where the square of no `f32` overflows or vanishes.
+/// The length in `f64`, where the square of no `f32` overflows or vanishes: it is finite if every value is.
 #[inline(always)]
 fn norm(values: &[f32]) -> f64 {
     let mut sums = [0.0; LANES];
