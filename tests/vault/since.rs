@@ -130,6 +130,19 @@ fn an_entry_that_is_gone_from_the_last_tile_before_the_anchor_contradicts_it() {
 }
 
 #[test]
+fn an_entry_that_is_gone_from_the_last_tile_before_an_older_anchor_contradicts_that_one() {
+    let vault = vault();
+    let (_, told) = history(&vault);
+    let [older, newer] = [299, 511].map(|at| vault.tree_head_at(told[at].position).unwrap());
+    let run = || vault.verifier().since(newer).anchor(older).anchor(vault.tree_head().unwrap()).run().unwrap();
+    assert_eq!(run().tail, TailVerdict::Consistent { anchored: 600 });
+    vault.backend().exec("DELETE FROM vault_entry WHERE id = (1 << 40) + 290", &[]).unwrap();
+    let report = run();
+    assert_eq!((report.tail, report.since, report.is_intact()), (TailVerdict::Diverged { at: 300 }, 512, false));
+    assert!(report.breaks.is_empty(), "what is new is sound: {report}");
+}
+
+#[test]
 fn a_change_before_the_anchor_is_left_for_a_whole_verification() {
     let vault = vault();
     let (anchor, _) = history(&vault);

@@ -31,7 +31,8 @@ pub(super) fn begin(
 pub(crate) struct Heads<'a> {
     anchors: &'a [Anchor],
     wanted: Vec<u64>,
-    found: Vec<TreeHead>,
+    /// By size; no head where what is kept gives none.
+    found: Vec<(u64, Option<TreeHead>)>,
 }
 
 impl<'a> Heads<'a> {
@@ -45,7 +46,11 @@ impl<'a> Heads<'a> {
     /// Notes those that are smaller than the tree that a verification begins with.
     pub(super) fn note_before(&mut self, tx: &dyn Transaction, timeline: u64, tree: &Frontier) -> Result<()> {
         while let Some(size) = self.wanted.pop_if(|size| *size < tree.size()) {
-            self.found.push(node::frontier(tx, timeline, size)?.head());
+            let head = match node::frontier(tx, timeline, size) {
+                Err(error) if error.kind() != ErrorKind::Corrupt => return Err(error),
+                tree => tree.ok().map(|tree| tree.head()),
+            };
+            self.found.push((size, head));
         }
         Ok(())
     }
@@ -60,7 +65,7 @@ impl<'a> Heads<'a> {
     pub(crate) fn note_head(&mut self, head: TreeHead) {
         if self.wanted.last() == Some(&head.size) {
             self.wanted.pop();
-            self.found.push(head);
+            self.found.push((head.size, Some(head)));
         }
     }
 
@@ -74,9 +79,9 @@ impl<'a> Heads<'a> {
         let mut sorted: Vec<&Anchor> = self.anchors.iter().collect();
         sorted.sort_unstable_by_key(|anchor| anchor.size);
         for anchor in &sorted {
-            match self.found.iter().find(|head| head.size == anchor.size) {
-                Some(head) if head.root == anchor.root => {}
-                Some(head) => return TailVerdict::Diverged { at: head.size },
+            match self.found.iter().find(|(size, _)| *size == anchor.size) {
+                Some((_, Some(head))) if head.root == anchor.root => {}
+                Some((size, _)) => return TailVerdict::Diverged { at: *size },
                 None => return TailVerdict::Truncated { anchored: anchor.size, found: size },
             }
         }
