@@ -12,11 +12,13 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
 
-use causal_vault::{FlatIndex, FlatMatches, IntentOptions, IntentStore, UnitVector};
+use causal_vault::{
+    Durability, Event, Filter, FlatIndex, FlatMatches, IntentOptions, IntentStore, Position, Query, UnitVector, Vault,
+};
 use criterion::BenchmarkGroup;
 use criterion::measurement::WallTime;
 use ndarray::{Array1, Array2, ArrayView1};
-use shared::{Race, Report, is_quick, numpy, payload, size, time};
+use shared::{Folder, Race, Report, is_quick, numpy, payload, size, time};
 
 /// Topics that rows and queries lie around.
 const TOPICS: u64 = 150;
@@ -85,6 +87,20 @@ impl Rows {
 
     fn len(&self) -> usize {
         self.vectors.len()
+    }
+
+    /// A vault with an event for each row.
+    fn vault(&self, folder: &Folder) -> Vault {
+        let vault = Vault::builder().durability(Durability::Fast).open(folder.file("agents.vault")).unwrap();
+        let alice = vault.named_writer("alice").unwrap();
+        let event = |(number, row): (u64, &UnitVector)| {
+            Event::raw("note", "hi").stream(stream(number)).embedding("bench", row.values())
+        };
+        let mut events = (0..).zip(&self.vectors).map(event).peekable();
+        while events.peek().is_some() {
+            alice.commit_batch(events.by_ref().take(1_024)).unwrap();
+        }
+        vault
     }
 
     /// The rows as the first scheme has them.
@@ -253,14 +269,44 @@ fn growth(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, few: &R
 }
 
 fn search(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, rows: &Rows) {
+    let folder = Folder::new();
+    let vault = rows.vault(&folder);
+    let half = Filter::stream(stream(7)).up_to(Position::new(rows.len() as u64 / 2));
+    let similar = |query: &[f32], filter: &Filter| {
+        let query = Query::embedding("bench", query).filter(filter.clone());
+        vault.similar(&query, 10).unwrap()
+    };
+    for query in &rows.queries {
+        let found = similar(query, &Filter::all());
+        let found = found.iter().map(|found| found.event.header.position.number() - 1);
+        assert!(found.eq(rows.nearest(query, 10).rows.iter().map(|row| row.position)));
+        assert!(similar(query, &half).iter().all(|found| *found.event.header.stream == stream(7)));
+    }
+    ten_nearest(report, group, rows, "10 nearest", |query| drop(black_box(rows.nearest(query, 10))));
+    let all = Filter::all();
+    ten_nearest(report, group, rows, "10 nearest events in a vault", |query| drop(black_box(similar(query, &all))));
+    let work = "10 nearest events of a stream, as of half of them";
+    ten_nearest(report, group, rows, work, |query| drop(black_box(similar(query, &half))));
+}
+
+fn stream(number: u64) -> String {
+    format!("conv:{}", number % 10)
+}
+
+fn ten_nearest(
+    report: &mut Report,
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    rows: &Rows,
+    work: &str,
+    mut ours: impl FnMut(&[f32]),
+) {
     let dimension = rows.index.dimension();
     let values = rows.vectors.iter().flat_map(|row| row.values().to_vec()).collect();
     let matrix = Array2::from_shape_vec((rows.len(), dimension), values).unwrap();
-    let work = format!("10 nearest of {} x {dimension}", rows.len());
     let (mut total, mut count) = (Duration::ZERO, 0);
     report.race(
         group,
-        Race { work, samples: 20, units: 1, reach: None },
+        Race { work: format!("{work}: {} x {dimension}", rows.len()), samples: 20, units: 1, reach: None },
         |n| {
             each(&rows.queries, n, |query| {
                 let products = matrix.dot(&ArrayView1::from(query));
@@ -271,14 +317,14 @@ fn search(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, rows: &
             })
         },
         |n| {
-            let spent = each(&rows.queries, n, |query| rows.nearest(query, 10));
+            let spent = each(&rows.queries, n, &mut ours);
             total += spent;
             count += n;
             spent
         },
     );
     if !is_quick() && count > 0 {
-        println!("10 nearest of {}: {:.2} ms in the mean", rows.len(), total.as_secs_f64() * 1e3 / count as f64);
+        println!("{work}: {:.2} ms in the mean", total.as_secs_f64() * 1e3 / count as f64);
     }
 }
 
