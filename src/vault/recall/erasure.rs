@@ -31,7 +31,7 @@ pub(super) const INDEXES: [(&str, Remove); 6] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Access;
+    use crate::backend::{Access, Value};
     use crate::vault::{Event, Filter, Query, TextRule, Vault};
 
     #[test]
@@ -60,18 +60,29 @@ mod tests {
 
         let tx = vault.db().begin(Access::Write).unwrap();
         let id = entry::id(1, secret.position.number()).unwrap();
-        let tables = [
-            "vault_embedding WHERE id",
-            "vault_intent_label WHERE entry",
-            "vault_text WHERE entry",
-            "vault_lookup WHERE entry",
-        ];
-        let has_rows = |table: &&str| !tx.query(&format!("SELECT 1 FROM {table} = {id}"), &[]).unwrap().is_empty();
-        assert!(tables.iter().all(has_rows));
+        // The tables that have the entry's number, or a word of it.
+        let holders = || {
+            let names = tx.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name", &[]).unwrap();
+            let tells = |value: &Value| match value {
+                Value::Int(number) => u64::try_from(*number) == Ok(id),
+                Value::Text(text) => text.contains("secret"),
+                Value::Blob(bytes) => bytes.windows(6).any(|bytes| bytes == b"secret"),
+                _ => false,
+            };
+            let name = |row: Vec<Value>| {
+                row.into_iter().find_map(|name| if let Value::Text(name) = name { Some(name) } else { None })
+            };
+            let holds =
+                |name: &String| tx.query(&format!("SELECT * FROM {name}"), &[]).unwrap().iter().flatten().any(tells);
+            names.into_iter().filter_map(name).filter(holds).collect::<Vec<_>>()
+        };
+        let indexes = ["embedding", "intent_home", "intent_label", "lookup", "text", "text_index_data"];
+        let before = holders();
+        assert!(indexes.iter().all(|index| before.contains(&format!("vault_{index}"))), "{before:?}");
         INDEXES.iter().for_each(|(_, remove)| remove(&*tx, vault.recall(), id).unwrap());
         // As an erasure does with the payload.
         tx.exec(&format!("UPDATE vault_entry SET payload = x'a0' WHERE id = {id}"), &[]).unwrap();
-        assert!(!tables.iter().any(has_rows));
+        assert_eq!(holders(), ["vault_entry"]);
         tx.commit().unwrap();
         assert_eq!(positions(), [kept.position]);
         assert_eq!((members(), found("secret"), found("recipe")), (1, 0, 1));
