@@ -42,6 +42,7 @@ fn rotate_right<const BY: u32, S: Simd>(words: Words<S>) -> Words<S> {
 pub(crate) mod tests {
     use fearless_simd::Level;
 
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     use super::*;
 
     /// Every instruction set that this machine has.

@@ -56,10 +56,11 @@ fn what_a_killed_process_leaves_is_what_its_events_come_to() {
         let parts = usize::try_from(dice.below(6)).unwrap() + 1;
         // Open until it is killed: a child that cannot print goes away by itself.
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        lines.by_ref().filter(|line| line.contains("part ")).take(parts).for_each(drop);
+        let printed = lines.by_ref().filter(|line| line.contains("part ")).take(parts).count();
         std::thread::sleep(Duration::from_micros(dice.below(20_000)));
         child.kill().unwrap();
         assert!(!child.wait().unwrap().success());
+        assert_eq!(printed, parts, "the child went away before it was killed");
         let vault = open(&path);
         assert!(vault.verify(&[]).unwrap().is_intact());
         check(&vault);
