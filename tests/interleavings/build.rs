@@ -111,9 +111,12 @@ const QUEUE: &[Mistake] = &[
         )],
     ),
     // The place of the leader is handed over again when its members are told.
-    ("again", &[("self.queue.filter(|_| !self.is_telling)", "self.queue")]),
-    // Who has told its members still counts as telling them.
-    ("uncounted", &[("queue.telling.fetch_sub(1, Relaxed);", "let _ = queue;")]),
+    ("again", &[("self.queue.filter(|_| !self.has_handed_over)", "self.queue")]),
+    // A member that has given way in vain sleeps, whatever it was told meanwhile.
+    (
+        "deaf",
+        &[("self.called.wait_while(&mut seat, |seat| matches!(seat, Seat::Waiting));", "self.called.wait(&mut seat);")],
+    ),
     // A leader that panics leaves its members alone.
     ("abandoned", &[("self.members.drain(..).for_each(|member| member.take(Seat::Answered(None)));", "")]),
     // A leader looks at the queue without its lock being held until the members are taken in.
@@ -141,7 +144,10 @@ fn generate(name: &str, path: &str, mistakes: &[Mistake]) {
     let source = source.lines().filter(|line| !line.starts_with("//!")).collect::<Vec<_>>().join("\n");
     let source = source.replace("use std::sync::atomic::", "use loom::sync::atomic::");
     let source = source.replace("use parking_lot::", "use crate::locks::");
-    for real in ["std::sync::atomic", "parking_lot"] {
+    let source = source.replace("use std::thread;", "use loom::thread;");
+    // Every turn is another interleaving, and one is like the next.
+    let source = source.replace("const TURNS: u32 = 256;", "const TURNS: u32 = 1;");
+    for real in ["std::sync::atomic", "std::thread", "parking_lot", "= 256"] {
         assert!(!source.contains(real), "{path} uses {real} in a way that is not replaced here");
     }
     for (mistake, edits) in mistakes {

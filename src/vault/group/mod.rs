@@ -20,7 +20,8 @@ use crate::causal::draft::{Author, Draft};
 use crate::words::limits::{BATCH_BYTES, BATCH_EVENTS};
 use crate::words::{ErrorKind, Result, StoreError, UnknownEvent};
 
-/// How often a leader gives way, at most, to the members of the group before that are being told and likely come back.
+/// How often a leader gives way, at most, to the members of the group before, who were told a moment ago and likely come
+/// back.
 const PATIENCE: u32 = 64;
 
 /// The commits of one tenant.

@@ -1,23 +1,29 @@
 //! Who leads a group, who is in it, and who is told what: the protocol, without a word of what a group does.
 
-// A hint for which no order matters: the models of this file leave `core`'s as it is.
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+
+/// How often a member gives way before it sleeps: what it waits for is a flush, and to be woken takes longer than one of a
+/// fast disk.
+const TURNS: u32 = 256;
+/// For how long those who were told likely come again.
+const MOMENT: Duration = Duration::from_micros(200);
 
 /// Where those wait who ask for something while another leads.
 pub(super) struct Queue<T, A> {
     state: Mutex<State<T, A>>,
-    /// How many leaders have handed over and still tell their members.
-    telling: AtomicUsize,
 }
 
 struct State<T, A> {
     is_led: bool,
-    /// How many members the last group had, and so the next one likely has.
-    last: usize,
+    /// How many members the last group had, with those who waited when it was done: so many the next one may have.
+    crowd: usize,
+    /// When the last group with a crowd was done.
+    told: Option<Instant>,
     waiting: VecDeque<Arc<Member<T, A>>>,
 }
 
@@ -40,17 +46,15 @@ pub(super) struct Lead<'q, T, A> {
     /// Where members come from, and the next leader.
     queue: Option<&'q Queue<T, A>>,
     members: VecDeque<Arc<Member<T, A>>>,
-    /// How many members the group before had.
-    last: usize,
-    /// How many of them likely come again: they are being told while this group forms.
+    /// How many were there a while ago, and how many likely come, as that was a moment ago.
+    crowd: usize,
     expected: usize,
-    is_telling: bool,
+    has_handed_over: bool,
 }
 
 impl<T, A> Default for Queue<T, A> {
     fn default() -> Self {
-        let state = State { is_led: false, last: 0, waiting: VecDeque::new() };
-        Self { state: Mutex::new(state), telling: AtomicUsize::new(0) }
+        Self { state: Mutex::new(State { is_led: false, crowd: 0, told: None, waiting: VecDeque::new() }) }
     }
 }
 
@@ -88,27 +92,27 @@ impl<T, A> Queue<T, A> {
 
 impl<'q, T, A> Lead<'q, T, A> {
     fn new(queue: Option<&'q Queue<T, A>>, first: Arc<Member<T, A>>) -> Self {
-        Self { queue, members: VecDeque::from([first]), last: 0, expected: 0, is_telling: false }
+        Self { queue, members: VecDeque::from([first]), crowd: 0, expected: 0, has_handed_over: false }
     }
 
-    /// Takes in who waits, in their order, as long as they fit. Says whether more are likely to come at once: the group
-    /// before was larger, and was being told while this one formed. Who is alone expects nobody.
+    /// Takes in who waits, in their order, as long as they fit. Says whether more are likely to come at once: there was a
+    /// larger crowd a moment ago. Who is alone expects nobody.
     pub(super) fn fill(&mut self, mut fits: impl FnMut(&T) -> bool) -> bool {
         let Some(queue) = self.queue else { return false };
         let mut state = queue.state.lock();
         while state.waiting.front().is_some_and(|next| fits(&next.asks)) {
             self.members.extend(state.waiting.pop_front());
         }
-        self.last = state.last;
-        if queue.telling.load(Relaxed) > 0 {
-            self.expected = state.last;
+        if self.crowd == 0 {
+            self.crowd = state.crowd;
+            self.expected = if state.told.is_some_and(|told| told.elapsed() < MOMENT) { state.crowd } else { 0 };
         }
         self.members.len() < self.expected
     }
 
     /// Whether the group has several members, or is likely to get them.
     pub(super) fn is_crowded(&self) -> bool {
-        self.members.len() > 1 || self.last > 1
+        self.members.len() > 1 || self.crowd > 1
     }
 
     pub(super) fn len(&self) -> usize {
@@ -139,11 +143,11 @@ impl<'q, T, A> Lead<'q, T, A> {
 
     /// Names the next leader, or leaves the place to whoever comes.
     fn hand_over(&mut self) {
-        let Some(queue) = self.queue.filter(|_| !self.is_telling) else { return };
-        self.is_telling = true;
+        let Some(queue) = self.queue.filter(|_| !self.has_handed_over) else { return };
+        self.has_handed_over = true;
         let mut state = queue.state.lock();
-        state.last = self.members.len();
-        queue.telling.fetch_add(1, Relaxed);
+        state.crowd = self.members.len() + state.waiting.len();
+        state.told = (state.crowd > 1).then(Instant::now);
         match state.waiting.pop_front() {
             Some(next) => next.take(Seat::Leading),
             None => state.is_led = false,
@@ -155,9 +159,6 @@ impl<T, A> Drop for Lead<'_, T, A> {
     fn drop(&mut self) {
         self.hand_over();
         self.members.drain(..).for_each(|member| member.take(Seat::Answered(None)));
-        if let Some(queue) = self.queue {
-            queue.telling.fetch_sub(1, Relaxed);
-        }
     }
 }
 
@@ -169,6 +170,13 @@ impl<T, A> Member<T, A> {
 
     /// Waits to be told the answer, or to lead.
     fn is_called_to_lead(&self) -> bool {
+        let waits = || self.seat.try_lock().is_none_or(|seat| matches!(*seat, Seat::Waiting));
+        for _ in 0..TURNS {
+            if !waits() {
+                break;
+            }
+            thread::yield_now();
+        }
         let mut seat = self.seat.lock();
         self.called.wait_while(&mut seat, |seat| matches!(seat, Seat::Waiting));
         matches!(*seat, Seat::Leading)
@@ -184,12 +192,10 @@ impl<T, A> Member<T, A> {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use super::*;
 
-    /// Leads a group of two, and says what it expects; `told` runs when the first is told and the second is not.
-    fn lead_two(queue: &Queue<u8, u8>, told: impl Fn()) -> bool {
+    /// Leads a group of two, and says what it expects.
+    fn lead_two(queue: &Queue<u8, u8>) -> bool {
         thread::scope(|scope| {
             let mut expects = true;
             queue.ask(0, |lead| {
@@ -198,11 +204,7 @@ mod tests {
                     thread::yield_now();
                 }
                 expects = lead.fill(|_| true);
-                lead.answer((0..2).inspect(|number| {
-                    if *number == 1 {
-                        told()
-                    }
-                }));
+                lead.answer([0, 1]);
             });
             expects
         })
@@ -219,9 +221,14 @@ mod tests {
     }
 
     #[test]
-    fn whoever_leads_while_a_larger_group_is_told_expects_more() {
+    fn whoever_leads_a_moment_after_a_larger_crowd_expects_more() {
         let queue = Queue::default();
-        assert!(!lead_two(&queue, || assert!(lead_alone(&queue))));
+        // A thread may be kept waiting for longer than a moment, but not every time.
+        let expects = (0..10_000).any(|_| {
+            lead_two(&queue);
+            lead_alone(&queue)
+        });
+        assert!(expects);
         assert_eq!((queue.is_led(), queue.waiting()), (false, 0));
     }
 
@@ -230,7 +237,9 @@ mod tests {
         let queue = Queue::default();
         assert!(!lead_alone(&queue));
         assert!(!lead_alone(&queue));
-        assert!(!lead_two(&queue, || ()));
+        assert!(!lead_two(&queue));
+        thread::sleep(2 * MOMENT);
+        assert!(!lead_alone(&queue));
         assert!(!lead_alone(&queue));
     }
 }

@@ -24,18 +24,5 @@ pub mod doorbell {
 }
 
 pub mod queue {
-    variants!(
-        "queue",
-        "models/queue.rs",
-        sound,
-        uncalled,
-        doubled,
-        hasty,
-        late,
-        kept,
-        again,
-        uncounted,
-        abandoned,
-        torn
-    );
+    variants!("queue", "models/queue.rs", sound, uncalled, doubled, hasty, late, kept, again, deaf, abandoned, torn);
 }

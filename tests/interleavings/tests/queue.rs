@@ -22,7 +22,7 @@ checks::caught!(
     late by three_commits_are_each_stored_once_and_answered_after_their_flush,
     kept by three_commits_are_each_stored_once_and_answered_after_their_flush,
     again by groups_of_one_hand_over_to_who_waits,
-    uncounted by groups_of_one_hand_over_to_who_waits,
+    deaf by groups_of_one_hand_over_to_who_waits,
     abandoned by a_leader_that_panics_leaves_nobody_asleep,
     torn by three_commits_are_each_stored_once_and_answered_after_their_flush,
 );
