@@ -17,7 +17,7 @@ const EACH: usize = 256;
 fn main() {
     let mut criterion = shared::criterion();
     let mut report = Report::default();
-    let shared: Vec<_> = [(1, 1, 1.0), (8, 1, 5.0), (8, 8, 5.0), (16, 1, 7.0), (16, 16, 7.0)]
+    let shared: Vec<_> = [(1, 1, 1.0), (2, 2, 1.0), (8, 1, 5.0), (8, 8, 5.0), (16, 1, 7.0), (16, 16, 7.0)]
         .map(|(threads, writers, reach)| threaded(&mut criterion, &mut report, threads, writers, reach))
         .into();
     criterion.final_summary();

@@ -276,16 +276,21 @@ fn search(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, rows: &
         let query = Query::embedding("bench", query).filter(filter.clone());
         vault.similar(&query, 10).unwrap()
     };
+    let of_stream: Vec<UnitVector> = rows.vectors[..rows.len() / 2].iter().skip(7).step_by(10).cloned().collect();
     for query in &rows.queries {
-        let found = similar(query, &Filter::all());
-        let found = found.iter().map(|found| found.event.header.position.number() - 1);
-        assert!(found.eq(rows.nearest(query, 10).rows.iter().map(|row| row.position)));
-        assert!(similar(query, &half).iter().all(|found| *found.event.header.stream == stream(7)));
+        let positions = |filter: &Filter| {
+            similar(query, filter).iter().map(|found| whole(found.event.header.position.number())).collect::<Vec<_>>()
+        };
+        let unit = UnitVector::new(query).unwrap();
+        let plain =
+            |vectors: &[UnitVector]| plain(vectors, &unit, 10).into_iter().map(|(row, _)| row).collect::<Vec<_>>();
+        assert_eq!(positions(&Filter::all()), plain(&rows.vectors).iter().map(|row| row + 1).collect::<Vec<_>>());
+        assert_eq!(positions(&half), plain(&of_stream).iter().map(|row| 10 * row + 8).collect::<Vec<_>>());
     }
     ten_nearest(report, group, rows, "10 nearest", |query| drop(black_box(rows.nearest(query, 10))));
     let all = Filter::all();
     ten_nearest(report, group, rows, "10 nearest events in a vault", |query| drop(black_box(similar(query, &all))));
-    let work = "10 nearest events of a stream, as of half of them";
+    let work = "10 nearest events of one stream of ten, as of half of them, against all";
     ten_nearest(report, group, rows, work, |query| drop(black_box(similar(query, &half))));
 }
 

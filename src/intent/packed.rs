@@ -83,7 +83,7 @@ impl PackedRows {
         }
     }
 
-    pub(super) fn row(&self, at: usize) -> impl Iterator<Item = &Packed> {
+    fn row(&self, at: usize) -> impl Iterator<Item = &Packed> {
         self.fours
             .chunks_exact(self.blocks)
             .nth(at / ROWS)

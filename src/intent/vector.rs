@@ -142,7 +142,7 @@ fn divide(values: &[f32], norm: f64, unit: &mut [f32]) {
     }
 }
 
-/// The length in `f64`, where the square of no `f32` overflows or vanishes: it is finite if every value is.
+/// The length in `f64`, where the square of no `f32` overflows or vanishes: it is finite exactly if every value is.
 #[inline(always)]
 fn norm(values: &[f32]) -> f64 {
     let mut sums = [0.0; LANES];

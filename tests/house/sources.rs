@@ -11,8 +11,8 @@ const LINES_MAX: usize = 400;
 const CLOCKS: &[(&str, &str)] = &[
     ("src/backend/sqlite/options.rs", "how long the switch to WAL of a new file has been waited for"),
     ("src/causal/claim.rs", "the time that an entry claims, for display"),
-    ("src/vault/group/queue.rs", "whether the members of a group were told a moment ago, and likely come again"),
     ("src/vault/cursor.rs", "how long a poll has waited"),
+    ("src/vault/group/queue.rs", "whether the members of a group were told a moment ago, and likely come again"),
 ];
 
 /// Words that lead out of this repository, in two halves so that this file does not hold them.

@@ -77,15 +77,9 @@ const DOORBELL: &[Mistake] = &[
 const QUEUE: &[Mistake] = &[
     ("sound", &[]),
     // Who waits is not called when the leader ends.
-    ("uncalled", &[("Some(next) => next.take(Seat::Leading),", "Some(_) => state.is_led = false,")]),
+    ("uncalled", &[("next.take(Seat::Leading);", "drop(next);")]),
     // The next leader is named, and the place is free as well.
-    (
-        "doubled",
-        &[(
-            "Some(next) => next.take(Seat::Leading),",
-            "Some(next) => {\nstate.is_led = false;\nnext.take(Seat::Leading);\n}",
-        )],
-    ),
+    ("doubled", &[("state.is_led = next.is_some();", "state.is_led = false;")]),
     // A member is woken before it is told.
     (
         "hasty",
@@ -99,7 +93,7 @@ const QUEUE: &[Mistake] = &[
         "late",
         &[(
             "state.waiting.push_back(Arc::clone(member));",
-            "drop(state);\nself.state.lock().waiting.push_back(Arc::clone(member));",
+            "drop(state);\nlet mut state = self.state.lock();\nstate.waiting.push_back(Arc::clone(member));",
         )],
     ),
     // Whoever is taken in waits on.
@@ -112,7 +106,7 @@ const QUEUE: &[Mistake] = &[
     ),
     // The place of the leader is handed over again when its members are told.
     ("again", &[("self.queue.filter(|_| !self.has_handed_over)", "self.queue")]),
-    // A member that has given way in vain sleeps, whatever it was told meanwhile.
+    // A member sleeps without a look at what it was told meanwhile.
     (
         "deaf",
         &[("self.called.wait_while(&mut seat, |seat| matches!(seat, Seat::Waiting));", "self.called.wait(&mut seat);")],
@@ -131,6 +125,8 @@ const QUEUE: &[Mistake] = &[
 ];
 
 fn main() {
+    println!("cargo::rustc-check-cfg=cfg(threads_in_turn)");
+    println!("cargo::rustc-cfg=threads_in_turn");
     generate("queue", "../../src/vault/group/queue.rs", QUEUE);
     generate("doorbell", "../../src/causal/doorbell.rs", DOORBELL);
 }
@@ -145,9 +141,7 @@ fn generate(name: &str, path: &str, mistakes: &[Mistake]) {
     let source = source.replace("use std::sync::atomic::", "use loom::sync::atomic::");
     let source = source.replace("use parking_lot::", "use crate::locks::");
     let source = source.replace("use std::thread;", "use loom::thread;");
-    // Every turn is another interleaving, and one is like the next.
-    let source = source.replace("const TURNS: u32 = 256;", "const TURNS: u32 = 1;");
-    for real in ["std::sync::atomic", "std::thread", "parking_lot", "= 256"] {
+    for real in ["std::sync::atomic", "std::thread", "parking_lot"] {
         assert!(!source.contains(real), "{path} uses {real} in a way that is not replaced here");
     }
     for (mistake, edits) in mistakes {

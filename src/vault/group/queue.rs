@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 /// How often a member gives way before it sleeps: what it waits for is a flush, and to be woken takes longer than one of a
-/// fast disk.
-const TURNS: u32 = 256;
-/// For how long those who were told likely come again.
-const MOMENT: Duration = Duration::from_micros(200);
+/// fast disk. Where tests say which thread runs, every turn is like the next.
+const TURNS: u32 = if cfg!(threads_in_turn) { 1 } else { 256 };
+/// How many may do so at a time: there are not many more cores, and the leader needs one.
+const AWAKE: usize = 32;
+/// For how long those who were told likely come again. Where tests say which thread runs there is no time.
+const MOMENT: Duration = Duration::from_micros(if cfg!(threads_in_turn) { 0 } else { 200 });
 
 /// Where those wait who ask for something while another leads.
 pub(super) struct Queue<T, A> {
@@ -22,7 +24,7 @@ struct State<T, A> {
     is_led: bool,
     /// How many members the last group had, with those who waited when it was done: so many the next one may have.
     crowd: usize,
-    /// When the last group with a crowd was done.
+    /// When the last group was done, if it had a crowd.
     told: Option<Instant>,
     waiting: VecDeque<Arc<Member<T, A>>>,
 }
@@ -46,9 +48,8 @@ pub(super) struct Lead<'q, T, A> {
     /// Where members come from, and the next leader.
     queue: Option<&'q Queue<T, A>>,
     members: VecDeque<Arc<Member<T, A>>>,
-    /// How many were there a while ago, and how many likely come, as that was a moment ago.
+    /// How many were there when the group before was done.
     crowd: usize,
-    expected: usize,
     has_handed_over: bool,
 }
 
@@ -63,20 +64,20 @@ impl<T, A> Queue<T, A> {
     /// first; nobody is called who has been answered. `None` if a leader has ended without a word.
     pub(super) fn ask(&self, asks: T, act: impl FnOnce(&mut Lead<'_, T, A>)) -> Option<A> {
         let member = Arc::new(Member { asks, seat: Mutex::new(Seat::Waiting), called: Condvar::new() });
-        if !self.joins(&member) || member.is_called_to_lead() {
+        if self.joins(&member).is_none_or(|ahead| member.is_called_to_lead(ahead)) {
             act(&mut Lead::new(Some(self), Arc::clone(&member)));
         }
         member.answer()
     }
 
-    /// Queues the member, or returns false: then it leads.
-    fn joins(&self, member: &Arc<Member<T, A>>) -> bool {
+    /// Queues the member, behind so many others, unless it leads.
+    fn joins(&self, member: &Arc<Member<T, A>>) -> Option<usize> {
         let mut state = self.state.lock();
         let is_led = std::mem::replace(&mut state.is_led, true);
-        if is_led {
+        is_led.then(|| {
             state.waiting.push_back(Arc::clone(member));
-        }
-        is_led
+            state.waiting.len() - 1
+        })
     }
 
     #[cfg(test)]
@@ -92,22 +93,20 @@ impl<T, A> Queue<T, A> {
 
 impl<'q, T, A> Lead<'q, T, A> {
     fn new(queue: Option<&'q Queue<T, A>>, first: Arc<Member<T, A>>) -> Self {
-        Self { queue, members: VecDeque::from([first]), crowd: 0, expected: 0, has_handed_over: false }
+        Self { queue, members: VecDeque::from([first]), crowd: 0, has_handed_over: false }
     }
 
-    /// Takes in who waits, in their order, as long as they fit. Says whether more are likely to come at once: there was a
-    /// larger crowd a moment ago. Who is alone expects nobody.
+    /// Takes in who waits, in their order, as long as they fit. Says whether more are likely to come at once: there is room,
+    /// and a moment ago there was a larger crowd. Who is alone expects nobody.
     pub(super) fn fill(&mut self, mut fits: impl FnMut(&T) -> bool) -> bool {
         let Some(queue) = self.queue else { return false };
         let mut state = queue.state.lock();
         while state.waiting.front().is_some_and(|next| fits(&next.asks)) {
             self.members.extend(state.waiting.pop_front());
         }
-        if self.crowd == 0 {
-            self.crowd = state.crowd;
-            self.expected = if state.told.is_some_and(|told| told.elapsed() < MOMENT) { state.crowd } else { 0 };
-        }
-        self.members.len() < self.expected
+        self.crowd = state.crowd;
+        let is_likely = || state.told.is_some_and(|told| told.elapsed() < MOMENT);
+        state.waiting.is_empty() && self.members.len() < self.crowd && is_likely()
     }
 
     /// Whether the group has several members, or is likely to get them.
@@ -148,9 +147,11 @@ impl<'q, T, A> Lead<'q, T, A> {
         let mut state = queue.state.lock();
         state.crowd = self.members.len() + state.waiting.len();
         state.told = (state.crowd > 1).then(Instant::now);
-        match state.waiting.pop_front() {
-            Some(next) => next.take(Seat::Leading),
-            None => state.is_led = false,
+        let next = state.waiting.pop_front();
+        state.is_led = next.is_some();
+        drop(state);
+        if let Some(next) = next {
+            next.take(Seat::Leading);
         }
     }
 }
@@ -168,13 +169,11 @@ impl<T, A> Member<T, A> {
         self.called.notify_one();
     }
 
-    /// Waits to be told the answer, or to lead.
-    fn is_called_to_lead(&self) -> bool {
+    /// Waits to be told the answer, or to lead; so many others wait already.
+    fn is_called_to_lead(&self, ahead: usize) -> bool {
         let waits = || self.seat.try_lock().is_none_or(|seat| matches!(*seat, Seat::Waiting));
-        for _ in 0..TURNS {
-            if !waits() {
-                break;
-            }
+        let turns = if ahead < AWAKE { TURNS } else { 0 };
+        for _ in (0..turns).take_while(|_| waits()) {
             thread::yield_now();
         }
         let mut seat = self.seat.lock();
@@ -230,6 +229,27 @@ mod tests {
         });
         assert!(expects);
         assert_eq!((queue.is_led(), queue.waiting()), (false, 0));
+    }
+
+    #[test]
+    fn whoever_has_no_room_for_who_waits_expects_nobody() {
+        let queue = Queue::default();
+        thread::scope(|scope| {
+            for _ in 0..100 {
+                lead_two(&queue);
+                queue.ask(0, |lead| {
+                    scope.spawn(|| assert_eq!(queue.ask(1, |lead| lead.answer([1])), Some(1)));
+                    while queue.waiting() == 0 {
+                        thread::yield_now();
+                    }
+                    assert!(!lead.fill(|_| false));
+                    lead.answer([0]);
+                });
+                while queue.is_led() {
+                    thread::yield_now();
+                }
+            }
+        });
     }
 
     #[test]

@@ -60,29 +60,32 @@ mod tests {
 
         let tx = vault.db().begin(Access::Write).unwrap();
         let id = entry::id(1, secret.position.number()).unwrap();
-        // The tables that have the entry's number, or a word of it.
-        let holders = || {
-            let names = tx.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name", &[]).unwrap();
-            let tells = |value: &Value| match value {
-                Value::Int(number) => u64::try_from(*number) == Ok(id),
-                Value::Text(text) => text.contains("secret"),
-                Value::Blob(bytes) => bytes.windows(6).any(|bytes| bytes == b"secret"),
-                _ => false,
-            };
-            let name = |row: Vec<Value>| {
-                row.into_iter().find_map(|name| if let Value::Text(name) = name { Some(name) } else { None })
-            };
-            let holds =
-                |name: &String| tx.query(&format!("SELECT * FROM {name}"), &[]).unwrap().iter().flatten().any(tells);
-            names.into_iter().filter_map(name).filter(holds).collect::<Vec<_>>()
+        let names = tx.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name", &[]).unwrap();
+        let name = |value| if let Value::Text(name) = value { Some(name) } else { None };
+        let names: Vec<String> = names.into_iter().flatten().filter_map(name).collect();
+        let rows = |name: &String| tx.query(&format!("SELECT * FROM {name}"), &[]).unwrap();
+        let holders = |tells: &dyn Fn(&Value) -> bool| {
+            names.iter().filter(|name| rows(name).iter().flatten().any(tells)).map(String::as_str).collect::<Vec<_>>()
         };
-        let indexes = ["embedding", "intent_home", "intent_label", "lookup", "text", "text_index_data"];
-        let before = holders();
-        assert!(indexes.iter().all(|index| before.contains(&format!("vault_{index}"))), "{before:?}");
+        let has = |part: &[u8], value: &Value| match value {
+            Value::Text(text) => text.as_bytes().windows(part.len()).any(|bytes| bytes == part),
+            Value::Blob(blob) => blob.windows(part.len()).any(|bytes| bytes == part),
+            _ => false,
+        };
+        let numbered = || holders(&|value| *value == Value::Int(i64::try_from(id).unwrap()));
+        let named = || holders(&|value| has(secret.hash.as_bytes(), value) || has(secret.id.as_bytes(), value));
+        let worded = || holders(&|value| has(b"secret", value));
+        for index in ["vault_embedding", "vault_intent_home", "vault_intent_label", "vault_lookup", "vault_text"] {
+            assert!(numbered().contains(&index), "{index}");
+        }
+        assert_eq!(
+            (named(), worded()),
+            (vec!["vault_entry"], vec!["vault_entry", "vault_text_index_data", "vault_text_word"])
+        );
         INDEXES.iter().for_each(|(_, remove)| remove(&*tx, vault.recall(), id).unwrap());
         // As an erasure does with the payload.
         tx.exec(&format!("UPDATE vault_entry SET payload = x'a0' WHERE id = {id}"), &[]).unwrap();
-        assert_eq!(holders(), ["vault_entry"]);
+        assert_eq!((numbered(), named(), worded()), (vec!["vault_entry"], vec!["vault_entry"], vec![]));
         tx.commit().unwrap();
         assert_eq!(positions(), [kept.position]);
         assert_eq!((members(), found("secret"), found("recipe")), (1, 0, 1));
