@@ -4,6 +4,7 @@
 //! never changed. Whatever else stands in a tenant's tables is written as the bytes say, and then all of it is verified,
 //! in the same transaction: what does not verify is not committed.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::commit::commit;
@@ -102,12 +103,16 @@ impl<'t> Rebuild<'t> {
             parents: HashMap::new(),
             tree: Frontier::new(),
         };
-        for (row, claimed, identity) in writer::all(tx)? {
-            let writer = identity.id();
-            if claimed != writer && !rebuild.writers.contains_key(&writer) {
-                writer::claim(tx, row, &writer)?;
+        let (right, wrong): (Vec<_>, Vec<_>) =
+            writer::all(tx)?.into_iter().partition(|(_, claimed, identity)| *claimed == identity.id());
+        rebuild.writers.extend(right.into_iter().map(|(row, id, _)| (id, row)));
+        // One of them may claim what is another's.
+        wrong.iter().try_for_each(|(row, ..)| writer::disclaim(tx, *row))?;
+        for (row, _, identity) in wrong {
+            if let Entry::Vacant(unknown) = rebuild.writers.entry(identity.id()) {
+                writer::claim(tx, row, unknown.key())?;
+                unknown.insert(row);
             }
-            rebuild.writers.entry(writer).or_insert(row);
         }
         Ok(rebuild)
     }
@@ -176,8 +181,11 @@ impl<'t> Rebuild<'t> {
             let id = match named {
                 Some(id) if id > 0 && !is_taken(id)? => id,
                 _ => {
-                    unused += 1;
-                    unused - 1
+                    // Another one has kept it, whose row was gone.
+                    while is_taken(unused)? {
+                        unused += 1;
+                    }
+                    unused
                 }
             };
             let (stream, writer, epoch) = key.clone();

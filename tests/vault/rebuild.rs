@@ -1,6 +1,6 @@
 //! Building anew what follows from the entries.
 
-use causal_vault::{Anchor, Derived, ErrorKind, Event, EventId, EventRef, Filter, Receipt, Vault};
+use causal_vault::{Anchor, Derived, ErrorKind, Event, EventId, EventRef, Filter, Receipt, Value, Vault};
 
 use super::{alice, note, notes, on_disk, vault};
 
@@ -114,9 +114,72 @@ fn a_tree_head_is_rebuilt_only_where_an_anchor_says_that_nothing_is_missing() {
     let vault = vault();
     let (anchor, _) = history(&vault);
     vault.backend().exec("UPDATE vault_head SET peaks = zeroblob(length(peaks)) WHERE id = -2", &[]).unwrap();
-    let error = vault.rebuild(&[]).unwrap_err();
-    assert!(error.to_string().contains("no anchor says that they are all"), "{error}");
+    let others = [Anchor { size: 7, ..anchor }, Anchor { root: [7; 32], ..anchor }];
+    for anchors in [&[][..], &others[..1], &others[1..]] {
+        let error = vault.rebuild(anchors).unwrap_err();
+        assert!(error.to_string().contains("no anchor says that they are all"), "{error}");
+    }
     assert!(vault.rebuild(&[anchor]).unwrap().is_intact());
+}
+
+/// The numbers of the logs of the vault's own tenant.
+fn numbers(vault: &Vault) -> Vec<i64> {
+    let statement = "SELECT id FROM vault_log WHERE timeline = 2 ORDER BY stream";
+    let rows = vault.backend().query(statement, &[]).unwrap();
+    rows.into_iter().map(|row| if let [Value::Int(id)] = row[..] { id } else { panic!("{row:?}") }).collect()
+}
+
+/// Other processes may remember the number of a log.
+#[test]
+fn a_log_gets_the_number_that_its_entries_name_unless_it_cannot_be_its_own() {
+    // The other tenant has 1 to 5. What the entries of the last log name instead of 10, and what it gets.
+    for (shift, named, number) in [(9, 19, 19), (9, 0, 6), (9, -1, 6), (9, 1, 6), (9, 15, 6), (0, 0, 10), (0, 6, 10)] {
+        let (vault, case) = (vault(), format!("{named} instead of {}", 10 + shift));
+        let (anchor, _) = history(&vault);
+        let change = format!(
+            "UPDATE vault_entry SET log = CASE log WHEN 10 THEN {named} ELSE log + {shift} END WHERE id > 2 << 40"
+        );
+        assert_eq!(vault.backend().exec(&change, &[]), Ok(330), "{case}");
+        assert_eq!(vault.backend().exec("DELETE FROM vault_log WHERE timeline = 2", &[]), Ok(5), "{case}");
+        assert!(vault.rebuild(&[anchor]).unwrap().is_intact(), "{case}");
+        assert_eq!(numbers(&vault), [6 + shift, 7 + shift, 8 + shift, 9 + shift, number], "{case}");
+        assert!(vault.for_tenant("acme").unwrap().verify(&[]).unwrap().is_intact(), "{case}");
+    }
+    // Their own rows stay what they are, and no others.
+    for change in [
+        "UPDATE vault_entry SET log = log + 9 WHERE id > 2 << 40",
+        "INSERT INTO vault_log (id, timeline, stream, writer, epoch) SELECT 50, 2, 'nothing', writer, 0 FROM vault_log WHERE id = 6",
+    ] {
+        let vault = vault();
+        let (anchor, _) = history(&vault);
+        assert_ne!(vault.backend().exec(change, &[]), Ok(0), "{change}");
+        assert!(vault.rebuild(&[anchor]).unwrap().is_intact(), "{change}");
+        assert_eq!(numbers(&vault), [6, 7, 8, 9, 10], "{change}");
+    }
+}
+
+#[test]
+fn the_id_of_a_writer_is_rebuilt_from_its_name_and_a_name_that_stands_there_twice_is_one_writers() {
+    for damage in [
+        "UPDATE vault_writer SET writer = zeroblob(32) WHERE name = 'bob'",
+        "INSERT INTO vault_writer (writer, name) VALUES (zeroblob(32), 'bob')",
+        "INSERT INTO vault_writer (id, writer, name) VALUES (-7, zeroblob(32), 'bob')",
+    ] {
+        let vault = vault();
+        let (anchor, _) = history(&vault);
+        let before = everything(&vault);
+        assert_eq!(vault.backend().exec(damage, &[]), Ok(1));
+        assert!(vault.rebuild(&[anchor]).unwrap().is_intact(), "{damage}");
+        assert_eq!(everything(&vault), before, "{damage}");
+    }
+    let vault = vault();
+    let (anchor, _) = history(&vault);
+    let before = everything(&vault);
+    let exchanged = "UPDATE vault_writer SET name = CASE name WHEN 'alice' THEN 'bob' ELSE 'alice' END \
+                     WHERE name IN ('alice', 'bob')";
+    assert_eq!(vault.backend().exec(exchanged, &[]), Ok(2));
+    assert!(vault.rebuild(&[anchor]).unwrap().is_intact());
+    assert_eq!(everything(&vault), before);
 }
 
 #[test]

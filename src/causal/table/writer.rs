@@ -57,6 +57,15 @@ pub(crate) fn claim<S: Sql + ?Sized>(sql: &S, id: i64, writer: &Fingerprint) -> 
     sql.exec_one(TABLE.name, statement, &[blob(writer.as_bytes()), Value::Int(id)])
 }
 
+/// Lets a row claim to be of no writer that there is.
+pub(crate) fn disclaim<S: Sql + ?Sized>(sql: &S, id: i64) -> Result<()> {
+    let mut nobody = [0; 32];
+    if let Some((_, end)) = nobody.split_last_chunk_mut() {
+        *end = id.to_be_bytes();
+    }
+    claim(sql, id, &Fingerprint::from_bytes(nobody))
+}
+
 fn row(row: &[ValueRef<'_>]) -> Result<(Fingerprint, Identity)> {
     let claimed = Fingerprint::from_bytes(columns::array(row, 0)?);
     let identity = match columns::optional(row, 1, columns::name)? {
