@@ -94,9 +94,8 @@ impl<'t> Adopter<'t> {
         Ok(link.map(|link| link.hash))
     }
 
-    /// The entry that stands where this one says it does in its log, if it is signed itself.
-    pub(crate) fn twin(&mut self, stored: &EntryV1<'_>) -> Result<Option<SignedEntry>> {
-        self.heads.store(self.sql)?;
+    /// The entry that stood where this one says it does in its log before any was adopted, if it is signed itself.
+    pub(crate) fn twin(&self, stored: &EntryV1<'_>) -> Result<Option<SignedEntry>> {
         let Some(writer) = writer::find(self.sql, &stored.writer)? else { return Ok(None) };
         let epochs = log::epochs(self.sql, self.timeline.id, stored.stream, writer)?;
         let Some((log, _)) = epochs.into_iter().find(|(_, epoch)| *epoch == stored.epoch) else { return Ok(None) };

@@ -168,6 +168,35 @@ fn an_index_over_logs_that_shows_others_is_noticed() {
     assert!(untouched.unanchored.unwrap().is_intact(), "the control");
 }
 
+/// Searches miss what stands in another order than that of its keys.
+#[test]
+fn nodes_in_another_order_are_noticed_and_rebuilt_and_so_are_the_other_tenants() {
+    let copy = fine_scene().copy();
+    for tenant in [copy.open(), copy.open().for_tenant("acme").unwrap()] {
+        let ticks = (0..600_u16).map(|n| Event::raw("tick", n.to_be_bytes()).stream("clock"));
+        tenant.named_writer("alice").unwrap().commit_batch(ticks).unwrap();
+    }
+    let nodes = || copy.open().backend().query("SELECT timeline, level, number, hash FROM vault_node", &[]).unwrap();
+    let before = nodes();
+    copy.edit(|conn| {
+        sql(
+            conn,
+            "CREATE TABLE spare (timeline INTEGER NOT NULL, level INTEGER NOT NULL, number INTEGER NOT NULL, \
+             hash BLOB NOT NULL, PRIMARY KEY (timeline DESC, level DESC, number DESC)) STRICT, WITHOUT ROWID; \
+             INSERT INTO spare SELECT * FROM vault_node; PRAGMA writable_schema = ON; \
+             UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'spare') \
+             WHERE name = 'vault_node'; \
+             DELETE FROM sqlite_master WHERE tbl_name = 'spare'; PRAGMA writable_schema = RESET",
+        );
+    });
+    assert_eq!(nodes(), before.iter().rev().cloned().collect::<Vec<_>>());
+    let report = copy.open().verify(&[]).unwrap();
+    assert_eq!(report.derived(), [Derived::Nodes], "{report}");
+    assert!(copy.open().rebuild(&[]).unwrap().is_intact());
+    assert_eq!(nodes(), before);
+    assert!(copy.open().for_tenant("acme").unwrap().verify(&[]).unwrap().is_intact());
+}
+
 #[test]
 fn a_new_log_that_is_not_found_by_its_name_is_told_where_only_what_is_new_is_looked_at() {
     let copy = scene().copy();

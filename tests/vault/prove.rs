@@ -105,13 +105,24 @@ fn a_changed_missing_or_surplus_node_is_found_and_rebuilt() {
         let [broken] = report.breaks.as_slice() else { panic!("{damage}: {report}") };
         assert_eq!(broken.rule, ChainRule::Node);
         assert!(broken.to_string().contains("rebuilt"), "{broken}");
+        if damage.contains("zeroblob(32) WHERE") {
+            let [_, _, _, Value::Blob(hash)] = &kept[3][..] else { panic!("{kept:?}") };
+            let (found, expected) = ("00".repeat(32), hex::encode(hash));
+            assert!(broken.found.starts_with(&found) && broken.expected.starts_with(&expected), "{broken}");
+        }
         let proof = vault.prove_inclusion(&receipts[900], None);
+        if damage.starts_with("DELETE") {
+            assert!(proof.as_ref().unwrap_err().to_string().contains("vault_node"), "{proof:?}");
+        }
         assert_eq!(proof.is_ok_and(|proof| proof.verify(&receipts[900].hash, &head)), !breaks, "{damage}");
         assert!(first.verify(&[]).unwrap().is_intact(), "the other tenant's tree is whole");
         assert_eq!(vault.rebuild_tree(), Ok(4));
         assert_eq!(nodes(&vault), kept, "{damage}");
         assert!(vault.verify(&[head.into()]).unwrap().is_intact(), "{damage}");
     }
+    vault.backend().exec("DELETE FROM vault_entry WHERE id = (2 << 40) + 1030", &[]).unwrap();
+    let error = vault.prove_inclusion(&receipts[1_030], None).unwrap_err();
+    assert!(error.to_string().contains("the entries"), "{error}");
 }
 
 #[test]

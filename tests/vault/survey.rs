@@ -106,6 +106,8 @@ fn a_signature_is_checked_with_the_key_that_its_writer_had_there() {
     assert_eq!(vault.signature(&before).unwrap(), signed(&old));
     assert_eq!(vault.signature(Position::new(rotation)).unwrap(), signed(&old));
     assert_eq!(vault.signature(&after).unwrap(), signed(&new));
+    let signed = vault.signed_entry(&after).unwrap();
+    assert_eq!(vault.entry_bytes(&after), Ok(signed.bytes));
 }
 
 #[test]

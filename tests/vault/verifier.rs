@@ -186,3 +186,25 @@ fn a_statement_that_fails_ends_a_verification_and_is_taken_for_no_break() {
     vault.backend().exec("UPDATE vault_entry SET payload = x'00' WHERE seq = 1", &[]).unwrap();
     check(&log, Err(ErrorKind::Corrupt));
 }
+
+#[test]
+fn a_log_is_told_with_as_many_entries_as_the_newest_anchor_covers() {
+    let vault = vault();
+    notes(&alice(&vault), 3);
+    let anchor: Anchor = vault.tree_head().unwrap().into();
+    notes(&alice(&vault), 2);
+    vault.named_writer("bob").unwrap().commit(note("behind")).unwrap();
+    let told = |anchor: Anchor| {
+        let logs = vault.verify(&[anchor]).unwrap().logs;
+        logs.iter().map(|log| (log.entries, log.anchored)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(anchor), [(5, 3), (1, 0)]);
+    assert_eq!(told(Anchor { root: [7; 32], ..anchor }), [(5, 0), (1, 0)]);
+    let ranges = |report: VerifyReport| -> Vec<_> {
+        report.logs[0].ranges().into_iter().map(|range| (range.first, range.last)).collect()
+    };
+    assert_eq!(ranges(vault.verify(&[anchor]).unwrap()), [(1, 3), (4, 5)]);
+    assert_eq!(ranges(vault.verifier().since(anchor).run().unwrap()), [(4, 5)]);
+    assert_eq!(vault.backend().exec("UPDATE vault_entry SET payload = x'00' WHERE seq = 5", &[]), Ok(1));
+    assert_eq!(ranges(vault.verify(&[anchor]).unwrap()), [(1, 3), (4, 4), (5, 5)]);
+}

@@ -40,6 +40,8 @@ pub(super) struct Checker<'h> {
     unnamed: Option<PayloadDigest>,
     /// Entries that later ones name as a parent.
     open: HashMap<u64, Parent>,
+    /// How many of each it keeps.
+    pub(super) most: usize,
 }
 
 struct Writer {
@@ -85,6 +87,7 @@ impl<'h> Checker<'h> {
             standings: Standings::default(),
             unnamed: None,
             open: HashMap::new(),
+            most: BUNDLE_STATE,
         };
         if !header.is_sparse() {
             let left = Frontier::from_bytes(header.after(), header.left.as_flattened());
@@ -137,7 +140,7 @@ impl<'h> Checker<'h> {
         self.position = None;
         let id = identity.id();
         ensure!(self, WriterIdentity, !self.knows(&id), format!("writer {id} a second time"), "each writer once");
-        check_state("writers", self.writers.len())?;
+        self.check_state("writers", self.writers.len())?;
         let ended = self.check_rotations(&identity, &rotations)?;
         self.writers.insert(id, Writer { identity, rotations, ended, logs: BTreeMap::new() });
         Ok(())
@@ -146,7 +149,7 @@ impl<'h> Checker<'h> {
     pub(super) fn payload(&mut self, bytes: &[u8]) -> Result<PayloadDigest> {
         self.position = None;
         let digest = PayloadDigest::of(bytes);
-        check_state("payloads that are kept once", self.payloads.len())?;
+        self.check_state("payloads that are kept once", self.payloads.len())?;
         let is_new = self.payloads.insert(digest, bytes.len() as u64).is_none();
         ensure!(self, Payload, is_new, format!("payload {digest} a second time"), "each payload once");
         if !self.header.is_everything() {
@@ -174,7 +177,7 @@ impl<'h> Checker<'h> {
         let (parents_lamport, all_known) = self.check_parents(entry, &stored)?;
         self.check_log(entry, &stored, hash, parents_lamport, all_known)?;
         if entry.children > 0 {
-            check_state("parents whose children are yet to come", self.open.len())?;
+            self.check_state("parents whose children are yet to come", self.open.len())?;
             let parent = Parent { hash, lamport: stored.lamport, children: entry.children };
             self.open.insert(entry.position, parent);
         }
@@ -299,6 +302,9 @@ impl<'h> Checker<'h> {
         let least = 1 + before.map_or(0, |(_, _, lamport)| lamport).max(parents_lamport);
         let holds = if all_known && before.is_some() { stored.lamport == least } else { stored.lamport >= least };
         ensure!(self, Lamport, holds, stored.lamport, least);
+        if log.is_none() {
+            self.check_state("logs", self.logs)?;
+        }
 
         let place = Place { seq: stored.seq, hash, lamport: stored.lamport, position: entry.position };
         let order = self.logs;
@@ -309,7 +315,6 @@ impl<'h> Checker<'h> {
                 log
             }
             None => {
-                check_state("logs", order)?;
                 self.logs += 1;
                 let stream: Arc<str> = stored.stream.into();
                 let log = Log::begin(order, &stream, stored.epoch, &writer.identity, place);
@@ -363,16 +368,6 @@ impl<'h> Checker<'h> {
     pub(super) fn broken(&self, rule: ChainRule, found: impl ToString, expected: impl ToString) -> StoreError {
         let (found, expected) = (found.to_string(), expected.to_string());
         StoreError::BundleBroken { offset: self.at, position: self.position, rule, found, expected }
-    }
-}
-
-fn check_state(unit: &'static str, have: usize) -> Result<()> {
-    match have < BUNDLE_STATE {
-        true => Ok(()),
-        false => {
-            let (found, limit) = (have as u64 + 1, BUNDLE_STATE as u64);
-            Err(StoreError::Limit { what: "the bundle", found, limit, unit })
-        }
     }
 }
 

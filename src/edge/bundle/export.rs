@@ -169,7 +169,6 @@ impl<W: Write> Exporter<'_, W> {
             return Ok(());
         }
         payload::visit(self.tx, self.timeline, |bytes| {
-            self.checker.at = self.sink.bytes();
             self.checker.payload(bytes).map_err(damaged)?;
             self.sink.record(PAYLOAD, bytes)
         })
@@ -204,7 +203,6 @@ impl<W: Write> Exporter<'_, W> {
             let rotations = rotations.into_iter().filter(|(at, _)| *at <= self.end).map(|(_, rotation)| rotation);
             let rotations: Vec<_> = rotations.collect();
             let body = encode_writer(&identity, &rotations);
-            self.checker.at = self.sink.bytes();
             self.checker.writer(identity, rotations).map_err(damaged)?;
             self.sink.record(WRITER, &body)?;
         }
@@ -215,7 +213,6 @@ impl<W: Write> Exporter<'_, W> {
             StoredPayload::Shared(_) => {
                 if self.checker.payload_len(&stored.payload_digest).is_none() {
                     bytes = read_payload(self.tx, row, stored.scheme)?;
-                    self.checker.at = self.sink.bytes();
                     self.checker.payload(&bytes).map_err(damaged)?;
                     self.sink.record(PAYLOAD, &bytes)?;
                 }
@@ -251,7 +248,6 @@ impl<W: Write> Exporter<'_, W> {
             embedding: &embedding,
             payload,
         };
-        self.checker.at = self.sink.bytes();
         self.checker.entry(&entry).map_err(damaged)?;
         self.sink.record(ENTRY, &entry.encode())?;
         Ok(ControlFlow::Continue(()))

@@ -48,11 +48,6 @@ impl<W: Write> Sink<W> {
         Ok(sink)
     }
 
-    /// How many bytes were written.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     pub(super) fn record(&mut self, tag: u8, body: &[u8]) -> Result<()> {
         self.head(tag, body.len())?;
         self.put(body)

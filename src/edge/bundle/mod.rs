@@ -6,6 +6,7 @@
 //! record   writers, payloads, entries            ┘ bytes
 //! single   what an entry can break by itself     ┐
 //! standing what events about writers allow       │
+//! state    how much is kept of them              │
 //! check    the rules of all records together     │
 //! log      a log as far as it is there           │ what they must say
 //! report   what holds                            ┘
@@ -34,6 +35,7 @@ mod record;
 mod report;
 mod single;
 mod standing;
+mod state;
 
 pub use header::BundleContents;
 pub use import::BundleImport;

@@ -3,7 +3,7 @@
 use causal_vault::{ChainRule, EntryV1, Filter, StoreError, Vault};
 
 use super::file::{END, ENTRY, File, HEADER, PAYLOAD, WRITER, field, fields};
-use super::{export, forms, full, key, note, scene, verify};
+use super::{at, export, forms, full, key, note, scene, verify};
 
 /// Bundles that must be refused.
 pub(super) fn damaged(good: &[u8]) -> Vec<(String, Vec<u8>)> {
@@ -206,6 +206,58 @@ fn forgeries_are_refused_by_the_rule_that_they_break() {
     assert_eq!(rules, expected, "{found:#?}");
 }
 
+#[test]
+fn what_is_wrong_is_named_with_the_place_of_its_record_and_the_position_of_its_entry() {
+    let found = |file: &File| match verify(&file.seal_as_counted(), &[]) {
+        Err(StoreError::BundleBroken { offset, position, .. }) => (offset, position),
+        other => panic!("{other:?}"),
+    };
+    let (vault, mut forms) = (Vault::in_memory().unwrap(), forms(&full()));
+    let alice = vault.named_writer("alice").unwrap();
+    alice.commit_batch([vec![b's'], vec![b'l'; 2000]].map(note)).unwrap();
+    forms.push(("a payload behind an entry", export(&vault, Filter::all().up_to(at(&vault, 2)))));
+    for (form, good) in forms {
+        let (file, places) = (File::open(&good), File::open(&good).boundaries());
+        let place = |at: usize| places[at + 1] as u64;
+        for (at, (tag, body)) in file.records.iter().enumerate() {
+            assert_eq!(found(&with_tag(&file, at, 9)), (place(at), None), "{form}");
+            let again = (place(at + 1), None);
+            match *tag {
+                WRITER | PAYLOAD => assert_eq!(found(&file.twice(at)), again, "{form}: {at}"),
+                ENTRY => {
+                    let moved = file.with(at, |body| body[7] += 1);
+                    assert_eq!(found(&moved), (place(at), Some(u64::from(body[7] + 1))), "{form}: {at}");
+                    if file.records[0].1[85] == 2 {
+                        let parent = file.with(at, |body| body[11] = 1);
+                        assert_eq!(found(&parent), (place(at), Some(body[7].into())), "{form}: {at}");
+                    }
+                }
+                END => assert_eq!(found(&file.with(at, |body| body[7] ^= 1)), (place(at), None), "{form}"),
+                _ => {}
+            }
+        }
+        if form == "range" {
+            let edges = 32 + 8 + 5 + 8 + 32 + 1 + 8 + 8 + 2;
+            let fewer = file.with(0, |header| {
+                header[edges] -= 1;
+                header.drain(edges + 1..edges + 33);
+            });
+            assert_eq!(found(&fewer), (8, None));
+        }
+        if form == "everything" {
+            let more = file.with(file.of(ENTRY)[8], |body| body[11] += 1);
+            assert_eq!(found(&more), (place(file.records.len() - 1), Some(9)));
+        }
+    }
+}
+
+#[test]
+fn a_root_that_the_entries_do_not_lead_to_is_named() {
+    let file = File::open(&export(&full(), Filter::all()));
+    let error = verify(&file.with(0, |header| header[53..85].fill(0xab)).seal(), &[]).unwrap_err();
+    assert!(error.to_string().contains(&"ab".repeat(32)), "{error}");
+}
+
 /// What is in the file and is not covered: the note's host and signatures, which only its key can judge, attachments,
 /// which no hash covers until an entry's payload names them, where parents stand that are before the bundle, and whether
 /// a range from the first to the last position calls itself everything.
@@ -264,6 +316,6 @@ fn a_signature_that_a_later_one_covers_can_be_missing_and_is_counted_as_such() {
         Err(StoreError::BundleBroken { rule: ChainRule::Signature, position: Some(2), .. })
     ));
     // In a part, the log may go on behind it: that is told, and is no error.
-    let part = File::open(&export(&vault, Filter::all().up_to(super::at(&vault, 1))));
+    let part = File::open(&export(&vault, Filter::all().up_to(at(&vault, 1))));
     assert_eq!(verify(&part.seal(), &[]).unwrap().logs[0].signed, 1);
 }

@@ -134,3 +134,16 @@ fn a_payload_of_the_largest_size_goes_through_and_one_byte_more_does_not_exist()
     let roomy = Vault::builder().payload_limit(limits::PAYLOAD_BYTES_MAX);
     assert_eq!(roomy.restore(&path, &file[..], &[]).unwrap().1.imported, 1);
 }
+
+#[test]
+fn a_payload_above_a_vaults_own_limit_is_not_imported_wherever_it_stands() {
+    for threshold in [0, 1 << 20] {
+        let vault = Vault::builder().inline_threshold(threshold).in_memory().unwrap();
+        vault.named_writer("alice").unwrap().commit(note(vec![7; 2000])).unwrap();
+        let (file, folder) = (export(&vault, Filter::all()), tempfile::tempdir().unwrap());
+        let restore = |limit| Vault::builder().payload_limit(limit).restore(folder.path().join("v"), &file[..], &[]);
+        let expected = StoreError::Limit { what: "a payload of the bundle", found: 2000, limit: 1999, unit: "bytes" };
+        assert_eq!(restore(1999).map(|(_, done)| done.imported), Err(expected), "{threshold}");
+        assert_eq!(restore(2000).map(|(_, done)| done.imported), Ok(1), "{threshold}");
+    }
+}

@@ -4,7 +4,7 @@ use causal_vault::{
 
 use super::damage::{damaged, forged};
 use super::file::{ENTRY, File, field};
-use super::{at, export, full, head, key, note, scene, verify};
+use super::{at, export, forge, full, head, key, note, scene, verify};
 
 /// A vault in a file that is restored from a bundle.
 fn restored(file: &[u8]) -> (tempfile::TempDir, Vault) {
@@ -295,10 +295,18 @@ fn subscribers_are_told_what_was_imported_and_a_retry_of_an_imported_event_finds
 fn a_vault_keeps_its_own_inline_threshold_for_what_it_imports() {
     let vault = full();
     let bundle = export(&vault, Filter::all());
-    for threshold in [0, 3, 1 << 20] {
+    let restored = |bundle: &[u8], threshold| {
         let folder = tempfile::tempdir().unwrap();
         let builder = Vault::builder().inline_threshold(threshold);
-        let (copy, _) = builder.restore(folder.path().join("v"), &bundle[..], &[]).unwrap();
+        let (copy, _) = builder.restore(folder.path().join("v"), bundle, &[]).unwrap();
+        (copy.backend().exec("UPDATE vault_payload SET id = id", &[]).unwrap(), folder, copy)
+    };
+    // What the bundle keeps once is kept once whatever its size, and so are the longer payloads of its entries.
+    for (threshold, kept_once) in [(0, 9), (3, 5), (1 << 20, 3)] {
+        let (found, _folder, copy) = restored(&bundle, threshold);
+        assert_eq!(found, kept_once, "{threshold}");
         assert_same(&vault, &copy);
     }
+    let (_, committed) = forge::honest().into_iter().find(|(name, _)| name == "a commitment").unwrap();
+    assert_eq!(restored(&committed, 0).0, 0, "the digest of a commitment is not that of its bytes");
 }

@@ -1,4 +1,4 @@
-use causal_vault::{Anchor, Bundle, BundleContents, ErrorKind, Event, Filter, LogVerdict, TailVerdict, Vault};
+use causal_vault::{Anchor, Bundle, BundleContents, ErrorKind, Event, Filter, LogVerdict, TailVerdict, Vault, limits};
 
 use super::file::{ENTRY, File, PAYLOAD, field};
 use super::{at, export, forms, full, head, key, log_key, note, verify};
@@ -14,6 +14,11 @@ fn every_form_of_a_bundle_verifies_under_the_head_of_the_tree() {
         let anchored = verify(&file, &[anchor]).unwrap();
         assert_eq!(anchored.tail, TailVerdict::Consistent { anchored: anchor.size }, "{name}");
         assert!(anchored.logs.iter().all(|log| log.verdict == LogVerdict::Anchored), "{anchored:?}");
+        if name == "log-behind" {
+            let bob = vault.writer(key(7)).unwrap().id();
+            let part = format!("logs of stream \"conv:demo\" of writer {bob} at positions 4 to 9, 1 entries in 1 logs");
+            assert!(report.to_string().contains(&part), "{report}");
+        }
     }
 }
 
@@ -100,6 +105,31 @@ fn a_log_is_told_with_as_many_entries_and_signatures_as_the_bundle_has() {
     assert_eq!(found, [("conv:demo", "alice", 1, 0), ("conv:demo", &bob, 1, 1), ("conv:demo", &carol, 2, 0)]);
     let verdicts: Vec<_> = logs.into_iter().map(|log| log.verdict).collect();
     assert_eq!(verdicts, [LogVerdict::Unsigned, LogVerdict::SignedUnanchored, LogVerdict::Unsigned]);
+}
+
+#[test]
+fn a_log_is_told_with_as_many_entries_as_an_anchor_and_signatures_cover() {
+    let vault = full();
+    let anchored = |filter, anchor| {
+        let logs = verify(&export(&vault, filter), &[anchor]).unwrap().logs;
+        logs.iter().map(|log| (log.entries, log.anchored, log.signed)).collect::<Vec<_>>()
+    };
+    let anchor = |size| vault.tree_head_at(at(&vault, size)).unwrap().into();
+    assert_eq!(anchored(Filter::all(), anchor(4)), [(2, 1, 0), (2, 1, 2), (1, 1, 0), (3, 1, 3), (1, 0, 1)]);
+    assert_eq!(anchored(Filter::all().after(at(&vault, 7)), anchor(8)), [(1, 1, 0), (1, 0, 1)]);
+    let another = Anchor { size: 4, root: [1; 32] };
+    assert_eq!(anchored(Filter::all(), another), [(2, 0, 0), (2, 0, 2), (1, 0, 0), (3, 0, 3), (1, 0, 1)]);
+}
+
+#[test]
+fn an_entry_with_as_many_parents_as_there_can_be_goes_through() {
+    let vault = Vault::in_memory().unwrap();
+    let alice = vault.named_writer("alice").unwrap();
+    let parents = alice.commit_batch((0..limits::PARENTS).map(|n| note(n.to_string()))).unwrap();
+    alice.commit(parents.iter().fold(note("all"), |event, parent| event.parent(parent))).unwrap();
+    let file = export(&vault, Filter::all());
+    assert_eq!(verify(&file, &[]).unwrap().entries, parents.len() as u64 + 1);
+    assert!(format!("{:?}", Bundle::open(&file[..]).unwrap()).contains("default"));
 }
 
 #[test]
