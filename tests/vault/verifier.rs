@@ -165,6 +165,7 @@ fn a_statement_that_fails_ends_a_verification_and_is_taken_for_no_break() {
     let signed = vault.writer(SigningKey::from_bytes(&[7; 32])).unwrap();
     notes(&signed, 2);
     notes(&signed.rotate(SigningKey::from_bytes(&[8; 32])).unwrap(), 2);
+    let older: Anchor = vault.tree_head().unwrap().into();
     notes(&alice(&vault), 20);
     let anchor: Anchor = vault.tree_head().unwrap().into();
     notes(&alice(&vault), 20);
@@ -182,6 +183,7 @@ fn a_statement_that_fails_ends_a_verification_and_is_taken_for_no_break() {
     let log = || WriterLog::verify(vault.backend(), "conv:demo", "alice").map(|()| true);
     check(&|| vault.verify(&[]).map(|report| report.is_intact()), Ok(true));
     check(&|| vault.verifier().since(anchor).run().map(|report| report.is_intact()), Ok(true));
+    check(&|| vault.verifier().since(anchor).anchor(older).run().map(|report| report.is_intact()), Ok(true));
     check(&log, Ok(true));
     vault.backend().exec("UPDATE vault_entry SET payload = x'00' WHERE seq = 1", &[]).unwrap();
     check(&log, Err(ErrorKind::Corrupt));
