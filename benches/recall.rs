@@ -287,11 +287,17 @@ fn search(report: &mut Report, group: &mut BenchmarkGroup<'_, WallTime>, rows: &
         assert_eq!(positions(&Filter::all()), plain(&rows.vectors).iter().map(|row| row + 1).collect::<Vec<_>>());
         assert_eq!(positions(&half), plain(&of_stream).iter().map(|row| 10 * row + 8).collect::<Vec<_>>());
     }
-    ten_nearest(report, group, rows, "10 nearest", |query| drop(black_box(rows.nearest(query, 10))));
+    let dimension = rows.index.dimension();
+    let values = rows.vectors.iter().flat_map(|row| row.values().to_vec()).collect();
+    let matrix = Array2::from_shape_vec((rows.len(), dimension), values).unwrap();
+    let mut ten_nearest = |work: &str, ours: &mut dyn FnMut(&[f32])| {
+        ten_nearest(report, group, &format!("{work}: {} x {dimension}", rows.len()), &matrix, &rows.queries, ours);
+    };
+    ten_nearest("10 nearest", &mut |query| drop(black_box(rows.nearest(query, 10))));
     let all = Filter::all();
-    ten_nearest(report, group, rows, "10 nearest events in a vault", |query| drop(black_box(similar(query, &all))));
+    ten_nearest("10 nearest events in a vault", &mut |query| drop(black_box(similar(query, &all))));
     let work = "10 nearest events of one stream of ten, as of half of them, against all";
-    ten_nearest(report, group, rows, work, |query| drop(black_box(similar(query, &half))));
+    ten_nearest(work, &mut |query| drop(black_box(similar(query, &half))));
 }
 
 fn stream(number: u64) -> String {
@@ -301,19 +307,17 @@ fn stream(number: u64) -> String {
 fn ten_nearest(
     report: &mut Report,
     group: &mut BenchmarkGroup<'_, WallTime>,
-    rows: &Rows,
     work: &str,
-    mut ours: impl FnMut(&[f32]),
+    matrix: &Array2<f32>,
+    queries: &[Vec<f32>],
+    ours: &mut dyn FnMut(&[f32]),
 ) {
-    let dimension = rows.index.dimension();
-    let values = rows.vectors.iter().flat_map(|row| row.values().to_vec()).collect();
-    let matrix = Array2::from_shape_vec((rows.len(), dimension), values).unwrap();
     let (mut total, mut count) = (Duration::ZERO, 0);
     report.race(
         group,
-        Race { work: format!("{work}: {} x {dimension}", rows.len()), samples: 20, units: 1, reach: None },
+        Race { work: work.to_owned(), samples: 20, units: 1, reach: None },
         |n| {
-            each(&rows.queries, n, |query| {
+            each(queries, n, |query| {
                 let products = matrix.dot(&ArrayView1::from(query));
                 let mut order: Vec<usize> = (0..products.len()).collect();
                 order.select_nth_unstable_by(10, |left, right| products[*right].total_cmp(&products[*left]));
@@ -322,7 +326,7 @@ fn ten_nearest(
             })
         },
         |n| {
-            let spent = each(&rows.queries, n, &mut ours);
+            let spent = each(queries, n, &mut *ours);
             total += spent;
             count += n;
             spent
